@@ -1,0 +1,36 @@
+import type { ArtifactRow } from '../database/operations/artifacts.ts'
+import { forgetArtifact } from '../database/operations/artifacts.ts'
+import { abortBackup } from '../backup-format/abort.ts'
+import { deleteBackup } from '../backup-format/delete.ts'
+import { attempted } from './attempt.ts'
+import { type ActivityDependencies, place } from './dependencies.ts'
+import { withRepository } from './repository.ts'
+
+export function createArtifactActivities(deps: ActivityDependencies) {
+  return {
+    /** Removes one thing that an operation made, or was about to make, and then its row. Repeatable. */
+    releaseArtifact: (artifact: ArtifactRow): Promise<void> =>
+      attempted(deps.database, artifact.operationId, async () => {
+        await release(deps, artifact)
+        await forgetArtifact(deps.database, artifact)
+      }),
+  }
+}
+
+async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promise<void> {
+  const { id, parentId } = artifact
+  switch (artifact.kind) {
+    case 'volume':
+      return place(deps.backends, 'backend', artifact.place).deleteVolume({ volumeId: id })
+    case 'snapshot':
+      return place(deps.backends, 'backend', artifact.place).deleteSnapshot({ volumeId: parentId ?? '', snapshotId: id })
+    case 'stage':
+      return place(deps.stores, 'store', artifact.place).discardStage(id)
+    case 'backup':
+      return withRepository(deps, artifact.place, async (repository) => {
+        const key = { domain: parentId ?? '', backupId: id }
+        // Committed in the target, but the operation failed on the way to saying so: nobody knows this backup.
+        if ((await abortBackup(repository, key)) === 'committed') await deleteBackup(repository, key)
+      })
+  }
+}

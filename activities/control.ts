@@ -1,0 +1,27 @@
+import type { Database } from '../database/open.ts'
+import { type ArtifactRow, listArtifacts } from '../database/operations/artifacts.ts'
+import { quietAtMs } from '../database/operations/attempts.ts'
+import { type BegunOperation, beginOperation } from '../database/operations/begin.ts'
+import { enterCommit } from '../database/operations/commit.ts'
+import { endOperation, type OperationEnd } from '../database/operations/end.ts'
+
+/** Short database steps of every operation; they run as local activities beside the workflow. */
+export function createControlActivities(database: Database) {
+  return {
+    begin: async (operationId: string): Promise<BegunOperation | null> =>
+      (await beginOperation(database, operationId)) ?? null,
+
+    enterCommit: (operationId: string): Promise<boolean> => enterCommit(database, operationId),
+
+    end: (operationId: string, end: OperationEnd): Promise<void> => endOperation(database, operationId, end),
+
+    artifacts: (operationId: string, purpose: 'temporary' | 'all'): Promise<ArtifactRow[]> =>
+      listArtifacts(database, operationId, purpose),
+
+    /** Milliseconds until no attempt of the operation can still be writing. */
+    quietInMs: async (operationId: string): Promise<number> =>
+      Math.max(0, (await quietAtMs(database, operationId)) - Date.now()),
+  }
+}
+
+export type ControlActivities = ReturnType<typeof createControlActivities>

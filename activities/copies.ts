@@ -1,0 +1,67 @@
+import type { BlockDevice, OpenDevice } from '../block-io/device.ts'
+import { copyDevice } from '../block-io/copy.ts'
+import type { OperationSpecs } from '../domain/operations.ts'
+import type { OperationResult } from '../domain/progress.ts'
+import { attempted, type RunningAttempt } from './attempt.ts'
+import { type ActivityDependencies, place } from './dependencies.ts'
+
+type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
+
+export function createCopyActivities(deps: ActivityDependencies) {
+  return {
+    /** Image into a volume that this operation made: a user's qcow2 is read by a confined process only. */
+    copyImage: (input: Input<'create-volume-from-image'>): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, async (attempt) => {
+        const image = await place(deps.stores, 'store', input.store).openImage(input.imageId, input.diskFormat)
+        const path = image.untrusted === true ? 'confined-convert' : 'copy'
+        return using(image, () => copyInto(deps, input, { ...image, sizeBytes: input.virtualSizeBytes }, path, attempt))
+      }),
+
+    /** Snapshot into a volume that this operation made: afterwards the volume depends on nothing. */
+    copySnapshot: (input: Input<'create-volume-from-snapshot'>): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, async (attempt) => {
+        const snapshot = { volumeId: input.sourceVolumeId, snapshotId: input.snapshotId }
+        const source = await place(deps.backends, 'backend', input.backend).openSnapshot(snapshot)
+        return using(source, () => copyInto(deps, input, source, 'flatten-copy', attempt))
+      }),
+  }
+}
+
+async function copyInto(
+  deps: ActivityDependencies,
+  input: { backend: string; volumeId: string },
+  source: BlockDevice,
+  path: string,
+  attempt: RunningAttempt,
+): Promise<OperationResult> {
+  const driver = place(deps.backends, 'backend', input.backend)
+  const target = await driver.openVolume({ volumeId: input.volumeId, access: 'write' })
+  return using(target, async () => {
+    const phase = path === 'confined-convert' ? 'converting' : 'copying'
+    const before = attempt.movedBytesBefore
+    const report = (doneBytes: number, moved: number) =>
+      attempt.progress({ phase, doneBytes, totalBytes: source.sizeBytes, movedBytes: before + moved })
+    report(attempt.resumeFromBytes, 0)
+    const { movedBytes } = await copyDevice({
+      source,
+      target,
+      lengthBytes: source.sizeBytes,
+      startOffset: attempt.resumeFromBytes,
+      // The volume was made for this operation, and only these bytes were ever written to it.
+      targetIsZero: true,
+      socketDirectory: deps.runFolder,
+      signal: attempt.signal,
+      onProgress: (progress) => report(progress.doneBytes, progress.movedBytes),
+      onCheckpoint: (bytes) => attempt.checkpoint(bytes),
+    })
+    return { path, movedBytes: before + movedBytes }
+  })
+}
+
+async function using<T>(device: Pick<OpenDevice, 'close'>, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    await device.close()
+  }
+}

@@ -1,0 +1,25 @@
+import type { Database } from '../database/open.ts'
+import type { ImageStore } from '../drivers/images/driver.ts'
+import type { VolumeDriver } from '../drivers/volumes/driver.ts'
+import type { TargetSpec } from '../backup-format/target.ts'
+import { DriverError } from '../domain/errors.ts'
+
+/** What the composition root hands to the activities: the places by name, and never anything global. */
+export interface ActivityDependencies {
+  readonly database: Database
+  readonly backends: ReadonlyMap<string, VolumeDriver>
+  readonly stores: ReadonlyMap<string, ImageStore>
+  readonly targets: ReadonlyMap<string, TargetSpec>
+  /** URL of the module that opens a target, for worker threads. */
+  readonly targetFactoryUrl: string
+  /** The key from which every repository's keys are derived. */
+  readonly masterKey: Uint8Array
+  /** A folder for sockets and other short-lived things of running activities. */
+  readonly runFolder: string
+}
+
+export function place<T>(places: ReadonlyMap<string, T>, what: string, name: string): T {
+  const found = places.get(name)
+  if (found !== undefined) return found
+  throw new DriverError('transient', `Expected ${what} ${name} to be configured on this worker. Add it to the configuration.`)
+}

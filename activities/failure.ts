@@ -1,0 +1,31 @@
+import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
+import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
+
+/** Worth another try: nothing about the request has to change for it to succeed. */
+const RETRYABLE: Record<DriverErrorKind, boolean> = {
+  transient: true,
+  busy: true,
+  notFound: false,
+  full: false,
+  invalid: false,
+  unsupported: false,
+  corrupt: false,
+}
+
+/** The one place where a driver's error kind becomes Temporal's retry decision. */
+export function toFailure(error: unknown): Error {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
+  if (error instanceof DriverError) {
+    return ApplicationFailure.create({
+      type: error.kind,
+      message: error.message,
+      nonRetryable: !RETRYABLE[error.kind],
+    })
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  return ApplicationFailure.create({ type: 'unexpected', message, nonRetryable: false, ...(error instanceof Error && { cause: error }) })
+}
+
+export function isRetryable(failure: Error): boolean {
+  return !(failure instanceof ApplicationFailure && failure.nonRetryable === true)
+}

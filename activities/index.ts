@@ -1,0 +1,19 @@
+import { createArtifactActivities } from './artifacts.ts'
+import { createBackupActivities } from './backups.ts'
+import { createCopyActivities } from './copies.ts'
+import type { ActivityDependencies } from './dependencies.ts'
+import { createImageActivities } from './images.ts'
+import { createVolumeActivities } from './volumes.ts'
+
+/** Everything that touches storage: what a data worker serves. */
+export function createDataActivities(deps: ActivityDependencies) {
+  return {
+    ...createArtifactActivities(deps),
+    ...createBackupActivities(deps),
+    ...createCopyActivities(deps),
+    ...createImageActivities(deps),
+    ...createVolumeActivities(deps),
+  }
+}
+
+export type DataActivities = ReturnType<typeof createDataActivities>

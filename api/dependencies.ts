@@ -1,0 +1,27 @@
+import type { Logger } from 'pino'
+import type { Database } from '../database/open.ts'
+import type { PlaceNames } from '../database/requests/places.ts'
+import type { ImageStore } from '../drivers/images/driver.ts'
+
+/** What the composition root gives to the API. */
+export interface ApiDependencies {
+  readonly database: Database
+  /** Starts the operation's workflow. The API does not wait for it: the sweeper repeats what failed. */
+  readonly dispatch: (operationId: string) => Promise<void>
+  /** Throws RequestError 404 or 409. */
+  readonly cancel: (key: { operationId: string; projectId: string }) => Promise<void>
+  readonly places: PlaceNames
+  readonly imageStores: ReadonlyMap<string, ImageStore>
+  readonly logger: Logger
+  readonly isReady: () => Promise<Readiness>
+  /** Names besides the loopback ones under which the API may be called. */
+  readonly allowedHosts?: readonly string[]
+  /** Default: LIMITS.imageSizeMaxBytes. */
+  readonly imageSizeMaxBytes?: number
+}
+
+interface Readiness {
+  readonly ready: boolean
+  /** What was checked -> `ok`, or what is wrong. */
+  readonly checks: Readonly<Record<string, string>>
+}

@@ -1,0 +1,21 @@
+import type { ApiContext, App } from '../context.ts'
+import { backupRoutes } from './backups.ts'
+import { imageRoutes } from './images.ts'
+import { imageFileRoutes } from './image-file.ts'
+import { operationEventRoutes } from './operation-events.ts'
+import { operationRoutes } from './operations.ts'
+import { snapshotRoutes } from './snapshots.ts'
+import { targetRoutes } from './targets.ts'
+import { volumeRoutes } from './volumes.ts'
+
+/** The native API, below /operations/v1. */
+export function nativeRoutes(app: App, context: ApiContext): void {
+  operationRoutes(app, context)
+  operationEventRoutes(app, context)
+  imageRoutes(app, context)
+  imageFileRoutes(app, context)
+  volumeRoutes(app, context)
+  snapshotRoutes(app, context)
+  backupRoutes(app, context)
+  targetRoutes(app, context)
+}

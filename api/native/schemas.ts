@@ -1,0 +1,139 @@
+import { z } from 'zod'
+import { OPERATION_KINDS, type OperationKind } from '../../domain/operations.ts'
+
+const TIME = z.string().describe('ISO 8601, UTC')
+const BYTES = z.int().min(0)
+
+const COMMON = {
+  id: z.string(),
+  projectId: z.string(),
+  userId: z.string(),
+  name: z.string().nullable(),
+  description: z.string().nullable(),
+  status: z.string(),
+  metadata: z.record(z.string(), z.string()),
+  createdAt: TIME,
+  updatedAt: TIME.nullable(),
+  holderOperationId: z
+    .string()
+    .exactOptional()
+    .describe('The operation that holds the resource now; told only where a single one is shown'),
+}
+
+export const KIND = z.enum(OPERATION_KINDS as [OperationKind, ...OperationKind[]])
+export const STATE = z.enum(['pending', 'running', 'succeeded', 'failed', 'cancelled'])
+
+export const OPERATION = z
+  .object({
+    id: z.string(),
+    projectId: z.string(),
+    userId: z.string(),
+    requestId: z.string(),
+    kind: KIND,
+    state: STATE,
+    resourceType: z.enum(['image', 'volume', 'snapshot', 'backup', 'target']),
+    resourceId: z.string(),
+    phase: z.string().nullable(),
+    doneBytes: BYTES,
+    totalBytes: BYTES.describe('0: not known yet'),
+    movedBytes: BYTES.describe(
+      'Really read and written; less than doneBytes where holes, clones or deduplication saved work',
+    ),
+    attempt: z.int(),
+    lastError: z.string().nullable().describe('Why the last attempt failed'),
+    nextRetryAt: TIME.nullable(),
+    cancelRequested: z.boolean(),
+    committed: z.boolean().describe('Past the commit point: it can no longer be cancelled'),
+    error: z.object({ code: z.string(), message: z.string() }).nullable(),
+    result: z.record(z.string(), z.union([z.string(), z.number(), z.boolean(), z.null()])).nullable(),
+    superseded: z.boolean().describe('It ended, but its resource was no longer its own to update'),
+    createdAt: TIME,
+    startedAt: TIME.nullable(),
+    finishedAt: TIME.nullable(),
+  })
+  .meta({ id: 'Operation' })
+
+export const IMAGE = z
+  .object({
+    ...COMMON,
+    store: z.string(),
+    diskFormat: z.enum(['raw', 'qcow2']),
+    containerFormat: z.string(),
+    visibility: z.string(),
+    protected: z.boolean(),
+    hidden: z.boolean(),
+    minDiskGiB: z.int(),
+    minRamMiB: z.int(),
+    sizeBytes: BYTES.nullable().describe('Of the file as uploaded'),
+    virtualSizeBytes: BYTES.nullable().describe('Of the disk inside'),
+    checksum: z.string().nullable().describe('md5 of the file as uploaded'),
+    osHashAlgo: z.string().nullable(),
+    osHashValue: z.string().nullable(),
+  })
+  .meta({ id: 'Image' })
+
+export const VOLUME = z
+  .object({
+    ...COMMON,
+    sizeBytes: BYTES,
+    backend: z.string(),
+    bootable: z.boolean(),
+    availabilityZone: z.string(),
+    volumeType: z.string().nullable(),
+    volumeImageMetadata: z.record(z.string(), z.string()).nullable(),
+    imageId: z.string().nullable(),
+    snapshotId: z.string().nullable(),
+    backupId: z.string().nullable(),
+    sourceVolumeId: z.string().nullable(),
+  })
+  .meta({ id: 'Volume' })
+
+export const SNAPSHOT = z
+  .object({ ...COMMON, volumeId: z.string(), sizeBytes: BYTES, backend: z.string() })
+  .meta({ id: 'Snapshot' })
+
+export const BACKUP = z
+  .object({
+    ...COMMON,
+    volumeId: z.string(),
+    snapshotId: z.string().nullable(),
+    parentId: z.string().nullable(),
+    target: z.string(),
+    sizeBytes: BYTES,
+    incremental: z.boolean(),
+    objectCount: z.int(),
+    storedBytes: BYTES.describe('What this backup added to the target'),
+    failReason: z.string().nullable(),
+    dataTimestamp: TIME.describe('The moment whose data it holds'),
+  })
+  .meta({ id: 'Backup' })
+
+const accepted = <K extends string, T extends z.ZodType>(id: string, name: K, view: T) =>
+  z
+    .object({
+      ...({
+        [name]: view.nullable().describe('null: a repeated request whose resource is gone by now'),
+      } as Record<K, z.ZodNullable<T>>),
+      operation: OPERATION,
+    })
+    .meta({ id })
+
+export const ACCEPTED = z.object({ operation: OPERATION }).meta({ id: 'Accepted' })
+export const VOLUME_ACCEPTED = accepted('VolumeAccepted', 'volume', VOLUME)
+export const SNAPSHOT_ACCEPTED = accepted('SnapshotAccepted', 'snapshot', SNAPSHOT)
+export const BACKUP_ACCEPTED = accepted('BackupAccepted', 'backup', BACKUP)
+export const IMAGE_ACCEPTED = z.object({ image: IMAGE, operation: OPERATION }).meta({ id: 'ImageAccepted' })
+
+const page = <T extends z.ZodType>(id: string, item: T) =>
+  z
+    .object({
+      items: z.array(item),
+      next: z.string().nullable().describe('The marker of the next page; null: this is the last'),
+    })
+    .meta({ id })
+
+export const OPERATION_PAGE = page('OperationPage', OPERATION)
+export const IMAGE_PAGE = page('ImagePage', IMAGE)
+export const VOLUME_PAGE = page('VolumePage', VOLUME)
+export const SNAPSHOT_PAGE = page('SnapshotPage', SNAPSHOT)
+export const BACKUP_PAGE = page('BackupPage', BACKUP)

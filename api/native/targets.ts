@@ -1,0 +1,26 @@
+import { z } from 'zod'
+import { requestCollection } from '../../database/requests/backups.ts'
+import { actorOf } from '../actor.ts'
+import type { ApiContext, App } from '../context.ts'
+import { accept } from './answers.ts'
+import { ERRORS, PLACE } from './fields.ts'
+import { ACCEPTED } from './schemas.ts'
+
+export function targetRoutes(app: App, context: ApiContext): void {
+  app.post(
+    '/targets/:name/collect',
+    {
+      schema: {
+        tags: ['targets'],
+        summary: 'Remove from a target what no backup needs any more',
+        params: z.strictObject({ name: PLACE }),
+        response: { 202: ACCEPTED, ...ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request)
+      const accepted = await requestCollection(context.database, actor, context.places, request.params.name)
+      return reply.code(202).send({ operation: await accept(context, actor, accepted) })
+    },
+  )
+}

@@ -1,0 +1,41 @@
+/** One chunk on its way back to a volume: fetched, decrypted, checked against its id, written. Runs inside worker threads. */
+import type { BlockWriter } from '../block-io/device.ts'
+import { DriverError } from '../domain/errors.ts'
+import type { Entry } from './entry.ts'
+import { createSealer } from './envelope.ts'
+import { contentId, type SealingKeys } from './keys.ts'
+import { blobKey } from './names.ts'
+import { release } from './release.ts'
+import type { BackupTarget } from './target.ts'
+
+export interface DownloadTask {
+  readonly offset: number
+  readonly length: number
+  readonly entry: Entry
+}
+
+export interface ChunkDownloadSetup {
+  readonly domain: string
+  readonly keys: SealingKeys
+}
+
+export function createChunkDownload(writer: BlockWriter, target: BackupTarget, setup: ChunkDownloadSetup) {
+  const { domain, keys } = setup
+  const sealer = createSealer(keys)
+  return async ({ offset, length, entry }: DownloadTask, signal: AbortSignal): Promise<void> => {
+    const key = blobKey('chunk', domain, entry)
+    const stored = await target.get(key, { signal })
+    if (stored === undefined) throw new DriverError('corrupt', `Expected chunk ${key}, it is missing`)
+    const plain = sealer.open('chunk', key, stored.bytes)
+    release(stored.bytes)
+    if (plain.byteLength !== length || contentId(keys, plain) !== entry.id) {
+      throw new DriverError(
+        'corrupt',
+        `Expected chunk ${key} to hold the bytes that its name says, it does not`,
+      )
+    }
+    signal.throwIfAborted()
+    await writer.write(plain, offset)
+    release(plain)
+  }
+}

@@ -1,0 +1,79 @@
+/** One chunk on its way into the target: read, test for zeroes, identify, compress, encrypt, store. Runs inside worker threads. */
+import type { BlockReader } from '../block-io/device.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { Entry } from './entry.ts'
+import { createSealer, sealedMaxBytes } from './envelope.ts'
+import { contentId, type SealingKeys } from './keys.ts'
+import { createLine } from './line.ts'
+import { blobKey } from './names.ts'
+import type { BackupTarget } from './target.ts'
+
+export interface UploadTask {
+  readonly offset: number
+  readonly length: number
+  readonly epoch: number
+  /** The parent's entry for this chunk, if it may be used again. */
+  readonly parent: Entry | undefined
+}
+
+export interface UploadedChunk {
+  readonly entry: Entry | undefined
+  /** `present`: the target had this object already, under this very key. */
+  readonly outcome: 'zero' | 'reused' | 'stored' | 'present'
+}
+
+export interface ChunkUploadSetup {
+  readonly domain: string
+  readonly keys: SealingKeys
+  readonly chunkBytes: number
+}
+
+/** A chunk is read, and sealed, in a plain buffer; while its sealed bytes are on their way, the next one uses it. */
+export function createChunkUpload(reader: BlockReader, target: BackupTarget, setup: ChunkUploadSetup) {
+  const { domain, keys, chunkBytes } = setup
+  const zeroes = Buffer.alloc(chunkBytes)
+  const sealer = createSealer(keys)
+  const plainBuffers = createPool(chunkBytes)
+  const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
+  const readers = createLine(LIMITS.readsPerThread)
+
+  /** Ends here for a chunk that needs no object. */
+  const prepare = async (task: UploadTask, into: Buffer, signal: AbortSignal): Promise<Prepared> =>
+    plainBuffers.lend(async (buffer) => {
+      const plain = buffer.subarray(0, task.length)
+      await reader.read(plain, task.offset)
+      signal.throwIfAborted()
+      if (plain.equals(zeroes.subarray(0, task.length))) return { entry: undefined, outcome: 'zero' }
+      const id = contentId(keys, plain)
+      if (id === task.parent?.id) return { entry: task.parent, outcome: 'reused' }
+      const key = blobKey('chunk', domain, { id, epoch: task.epoch })
+      const sealed = sealer.seal(key, plain, into)
+      return { entry: { id, epoch: task.epoch, objectBytes: sealed.byteLength }, key, sealed }
+    })
+
+  return (task: UploadTask, signal: AbortSignal): Promise<UploadedChunk> =>
+    sealedBuffers.lend(async (into) => {
+      const prepared = await readers.pass(() => prepare(task, into, signal))
+      if ('outcome' in prepared) return prepared
+      const { entry, key, sealed } = prepared
+      const stored = await target.putIfAbsent(key, sealed, { signal })
+      return { entry, outcome: stored === 'created' ? 'stored' : 'present' }
+    })
+}
+
+type Prepared = UploadedChunk | { readonly entry: Entry; readonly key: string; readonly sealed: Buffer }
+
+/** Buffers that are used again and again: allocating 4 MiB costs as much as reading them. */
+function createPool(bytes: number) {
+  const idle: Buffer[] = []
+  return {
+    lend: async <T>(use: (buffer: Buffer) => Promise<T>): Promise<T> => {
+      const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(bytes)
+      try {
+        return await use(buffer)
+      } finally {
+        idle.push(buffer)
+      }
+    },
+  }
+}

@@ -1,0 +1,147 @@
+/** Writes a backup's bytes to a volume. */
+import pMap from 'p-map'
+import type { BlockWriter } from '../block-io/device.ts'
+import { openWriter } from '../block-io/writer.ts'
+import { DriverError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { createChunkDownload, type DownloadTask } from './chunk-download.ts'
+import type { BackupRequest } from './commit.ts'
+import type { WriterSpec } from './destination.ts'
+import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
+import { chunkCount } from './geometry.ts'
+import { createLine } from './line.ts'
+import { readCommitted } from './record.ts'
+import type { Repository } from './repository.ts'
+import { type RestorePart, restoreParts } from './restore-parts.ts'
+import type { RestoreThreadData } from './restore-thread.ts'
+import type { ThreadTarget } from './thread-target.ts'
+
+export interface RestoreRequest extends BackupRequest {
+  /** At least as large as the backup; bytes beyond it become zero. */
+  readonly destination: WriterSpec
+  /** It reads as zeroes wherever this restore has not written: zeroes are skipped. */
+  readonly freshTarget: boolean
+  /** Continues an earlier restore to the same destination: chunks before this one are there already. */
+  readonly resumeFromChunk?: number
+  readonly signal: AbortSignal
+  readonly onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void
+  /** All chunks before `chunk` would survive a power cut. */
+  readonly onCheckpoint?: (checkpoint: { chunk: number }) => void | Promise<void>
+  readonly threads?: ThreadTarget & { readonly count: number }
+}
+
+/**
+ * Restores a committed backup; every chunk is authenticated before it is written. Destination too small: `invalid`; damaged backup:
+ * `corrupt`, naming the object. After an abort or a crash it can be continued from the last checkpoint.
+ */
+export async function restoreBackup(repository: Repository, request: RestoreRequest): Promise<void> {
+  request.signal.throwIfAborted()
+  const record = await readCommitted(repository, request.domain, request.backupId)
+  if (request.destination.sizeBytes < record.sizeBytes) {
+    throw new DriverError(
+      'invalid',
+      `Expected a volume of at least ${record.sizeBytes} bytes for this backup, got ${request.destination.sizeBytes}`,
+    )
+  }
+  const writer = await openWriter(request.destination)
+  const executor = startExecutor(repository, request, writer)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([request.signal, stop.signal])
+  const inWork = createLine(executor.capacity)
+  try {
+    const restore = new Restore(repository, request, record.sizeBytes, writer, executor)
+    const parts = restoreParts(repository, record, request.resumeFromChunk ?? 0, signal)
+    const write = (part: RestorePart) => inWork.pass(() => restore.write(part))
+    await pMap(parts, write, { concurrency: executor.capacity, signal })
+    if (!request.freshTarget) {
+      await writer.writeZeroes(record.sizeBytes, request.destination.sizeBytes - record.sizeBytes)
+    }
+    await restore.finish()
+  } finally {
+    stop.abort()
+    await executor.close()
+    await inWork.empty()
+    await writer.close()
+  }
+}
+
+class Restore {
+  readonly #chunkBytes: number
+  readonly #request: RestoreRequest
+  readonly #sizeBytes: number
+  readonly #writer: BlockWriter
+  readonly #executor: Executor<DownloadTask, void>
+  /** First chunks of the parts in work. */
+  readonly #inWork = new Set<number>()
+  /** Parts begin in order: everything before this was begun. */
+  #begunTo: number
+  #flushedTo: number
+  #doneBytes = 0
+  #flushing: Promise<void> = Promise.resolve()
+
+  constructor(
+    { chunkBytes }: Repository,
+    request: RestoreRequest,
+    sizeBytes: number,
+    writer: BlockWriter,
+    executor: Executor<DownloadTask, void>,
+  ) {
+    this.#chunkBytes = chunkBytes
+    this.#request = request
+    this.#sizeBytes = sizeBytes
+    this.#writer = writer
+    this.#executor = executor
+    this.#begunTo = request.resumeFromChunk ?? 0
+    this.#flushedTo = this.#begunTo
+    this.#doneBytes = Math.min(sizeBytes, this.#begunTo * chunkBytes)
+  }
+
+  async write(part: RestorePart): Promise<void> {
+    this.#inWork.add(part.chunk)
+    this.#begunTo = part.chunk + part.count
+    const offset = part.chunk * this.#chunkBytes
+    const length = Math.min(part.count * this.#chunkBytes, this.#sizeBytes - offset)
+    if (part.entry !== undefined) await this.#executor.run({ offset, length, entry: part.entry })
+    else if (!this.#request.freshTarget) await this.#writer.writeZeroes(offset, length)
+    this.#inWork.delete(part.chunk)
+    this.#doneBytes += length
+    this.#request.onProgress?.({ doneBytes: this.#doneBytes, totalBytes: this.#sizeBytes })
+    const segmentChunks = Math.max(1, Math.floor(LIMITS.segmentBytes / this.#chunkBytes))
+    if (this.#doneTo() - this.#flushedTo >= segmentChunks) await this.#checkpoint()
+  }
+
+  async finish(): Promise<void> {
+    this.#begunTo = chunkCount(this.#chunkBytes, this.#sizeBytes)
+    await this.#checkpoint()
+  }
+
+  /** Every chunk before this one was written. */
+  #doneTo(): number {
+    return Math.min(this.#begunTo, ...this.#inWork)
+  }
+
+  /** Only what was written before the flush began counts. */
+  #checkpoint(): Promise<void> {
+    const chunk = this.#doneTo()
+    this.#flushedTo = chunk
+    this.#flushing = this.#flushing.then(async () => {
+      await this.#writer.flush()
+      await this.#request.onCheckpoint?.({ chunk })
+    })
+    return this.#flushing
+  }
+}
+
+function startExecutor(
+  repository: Repository,
+  request: RestoreRequest,
+  writer: BlockWriter,
+): Executor<DownloadTask, void> {
+  const setup = { domain: request.domain, keys: repository.domain(request.domain).keys }
+  if (request.threads === undefined) {
+    return inlineExecutor(createChunkDownload(writer, repository.target, setup), request.signal)
+  }
+  const { count, ...target } = request.threads
+  const data: RestoreThreadData = { target, destination: request.destination, setup }
+  return threadExecutor('restore-thread', data, count)
+}

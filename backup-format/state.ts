@@ -1,0 +1,65 @@
+/** The repository's one mutable object: its epoch, and what the collector is doing. Every change is a compare-and-swap. */
+import { DriverError } from '../domain/errors.ts'
+import type { Sealer } from './envelope.ts'
+import { STATE_KEY } from './names.ts'
+import type { BackupTarget } from './target.ts'
+
+export interface CondemnedListRef {
+  readonly key: string
+  readonly domain: string
+}
+
+export interface RepositoryState {
+  readonly version: 1
+  /** Part of the key of every object uploaded meanwhile. Starts with 1 and only grows. */
+  readonly epoch: number
+  readonly phase: 'idle' | 'marking' | 'condemned'
+  /** Which run of the collector marks: a run that was overtaken cannot publish. */
+  readonly run: string | null
+  /** In phase `condemned`: what will be deleted unless a record commits it meanwhile. */
+  readonly lists: readonly CondemnedListRef[]
+}
+
+export interface Versioned<T> {
+  readonly value: T
+  readonly version: string
+}
+
+interface Sealed {
+  readonly target: BackupTarget
+  readonly sealer: Sealer
+}
+
+export async function readState({ target, sealer }: Sealed): Promise<Versioned<RepositoryState>> {
+  const stored = await target.get(STATE_KEY)
+  if (stored === undefined) {
+    throw new DriverError('corrupt', 'Expected the repository to have its state object, it is missing')
+  }
+  const plain = sealer.open('state', STATE_KEY, stored.bytes)
+  return { value: JSON.parse(plain.toString('utf8')), version: stored.version }
+}
+
+/** Undefined: somebody else changed it meanwhile. */
+export async function replaceState(
+  { target, sealer }: Sealed,
+  state: RepositoryState,
+  version: string,
+): Promise<Versioned<RepositoryState> | undefined> {
+  const result = await target.replace(STATE_KEY, sealState(sealer, state), version)
+  return result === 'conflict' ? undefined : { value: state, version: result.version }
+}
+
+export async function stateExists({ target }: Sealed): Promise<boolean> {
+  return (await target.get(STATE_KEY)) !== undefined
+}
+
+export async function createState({ target, sealer }: Sealed): Promise<void> {
+  await target.putIfAbsent(
+    STATE_KEY,
+    sealState(sealer, { version: 1, epoch: 1, phase: 'idle', run: null, lists: [] }),
+  )
+}
+
+function sealState(sealer: Sealer, state: RepositoryState): Buffer {
+  return sealer.seal(STATE_KEY, Buffer.from(JSON.stringify(state)))
+}

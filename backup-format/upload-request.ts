@@ -1,0 +1,25 @@
+import type { Extent, ReaderSpec } from '../block-io/device.ts'
+import type { UploadIdentity } from './open-upload.ts'
+import type { ThreadTarget } from './thread-target.ts'
+
+export interface UploadRequest extends UploadIdentity {
+  readonly source: ReaderSpec
+  /** What changed since the parent; 'unknown': everything that is allocated is read. */
+  readonly changedExtents?: readonly Extent[] | 'unknown'
+  /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */
+  readonly journalChunks?: number
+  readonly signal: AbortSignal
+  readonly onProgress?: (progress: UploadProgress) => void
+  /** Where worker threads do the work; absent: this thread does it, with the repository's own target. */
+  readonly threads?: ThreadTarget & { readonly count: number }
+}
+
+export interface UploadProgress {
+  readonly doneBytes: number
+  readonly totalBytes: number
+  /** Of this and earlier attempts. */
+  readonly objectBytes: number
+  readonly chunksStored: number
+  /** Uploaded by this attempt although the target had them already. */
+  readonly redoneChunks: number
+}

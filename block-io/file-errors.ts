@@ -1,0 +1,38 @@
+import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
+
+const KINDS: Readonly<Record<string, DriverErrorKind>> = {
+  ENOENT: 'notFound',
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EFBIG: 'full',
+  EBUSY: 'busy',
+  EACCES: 'invalid',
+  EPERM: 'invalid',
+  EROFS: 'invalid',
+  EISDIR: 'invalid',
+  EINVAL: 'invalid',
+}
+
+/** For `.catch(fileError)`: rethrows what a file system call said as DriverError. */
+export function fileError(error: unknown): never {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : 'file access'
+  throw new DriverError(
+    KINDS[code] ?? 'transient',
+    `Expected ${call} to succeed, got ${code || String(error)}`,
+    {
+      cause: error,
+    },
+  )
+}
+
+/** Throws `invalid` unless [offset, offset + length) lies within the device. */
+export function requireRange(sizeBytes: number, offset: number, length: number): void {
+  const valid = Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0
+  if (!valid || offset + length > sizeBytes) {
+    throw new DriverError(
+      'invalid',
+      `Expected a range within ${sizeBytes} bytes, got ${length} bytes at ${offset}`,
+    )
+  }
+}

@@ -1,0 +1,63 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { CliError } from './exit-codes.ts'
+import { parseSize } from './size.ts'
+
+/** Options that several commands have, parsed the same way everywhere. */
+export function describable(command: Command): Command {
+  return command
+    .option('--name <name>', 'a name, which need not be unique')
+    .option('--description <text>')
+    .addOption(
+      new Option('--metadata <key=value...>', 'may be given several times')
+        .argParser(parsePair)
+        .default(undefined),
+    )
+}
+
+export interface Describable {
+  readonly name?: string
+  readonly description?: string
+  readonly metadata?: Record<string, string>
+}
+
+/** What the API wants of them. */
+export function describedBy({ name, description, metadata }: Describable): Describable {
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(metadata === undefined ? {} : { metadata }),
+  }
+}
+
+export function pageable(command: Command): Command {
+  return command
+    .option('--limit <count>', 'at most this many', parseCount)
+    .option('--marker <id>', 'only what comes after this one')
+}
+
+export function sizeOption(description: string): Option {
+  return new Option('--size <size>', description).argParser((text: string) =>
+    asArgument(() => parseSize(text)),
+  )
+}
+
+function parsePair(text: string, earlier: Record<string, string> = {}): Record<string, string> {
+  const [key, ...rest] = text.split('=')
+  if (key === undefined || key === '' || rest.length === 0) {
+    throw new InvalidArgumentError('Expected key=value.')
+  }
+  return { ...earlier, [key]: rest.join('=') }
+}
+
+function parseCount(text: string): number {
+  if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number from 1.')
+}
+
+function asArgument<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    throw new InvalidArgumentError(error instanceof CliError ? error.message : String(error))
+  }
+}

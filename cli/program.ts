@@ -1,0 +1,30 @@
+import { Command } from 'commander'
+import { backupCommands } from './commands/backup.ts'
+import { imageCommands } from './commands/image.ts'
+import { operationCommands } from './commands/operation.ts'
+import { snapshotCommands } from './commands/snapshot.ts'
+import { targetCommands } from './commands/target.ts'
+import { volumeCommands } from './commands/volume.ts'
+import { addGlobalOptions } from './session.ts'
+
+/** All commands that work over HTTP; the composition root adds those that run the service. Run it with `runProgram`. */
+export function createProgram(): Command {
+  const program = new Command('volflow')
+    .description('durable storage operations: images, volumes, snapshots and backups')
+    .showHelpAfterError('(add --help for what can be given)')
+    .configureHelp({ showGlobalOptions: true })
+    .exitOverride()
+  addGlobalOptions(program)
+  imageCommands(program)
+  volumeCommands(program)
+  snapshotCommands(program)
+  backupCommands(program)
+  targetCommands(program)
+  operationCommands(program)
+  program.addHelpText('after', HELP)
+  return program
+}
+
+const HELP = `
+Images, volumes, snapshots and backups are given by id or by name.
+Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 API not reachable, 6 cancelled, 130 Ctrl-C.`

@@ -1,0 +1,62 @@
+import { z } from 'zod'
+
+const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
+const port = z.int().min(1).max(65_535)
+
+const target = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('directory'), path: z.string() }),
+  z.strictObject({
+    driver: z.literal('s3'),
+    endpoint: z.url(),
+    region: z.string().default('us-east-1'),
+    bucket: z.string(),
+    prefix: z.string().default(''),
+    /** JSON file `{accessKeyId, secretAccessKey}`, readable by its owner alone. */
+    credentialsFile: z.string(),
+  }),
+])
+
+/** What `volflow.yaml` in the data folder may say. Relative paths are relative to the data folder. */
+export const configSchema = z.strictObject({
+  api: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: port.default(8780),
+      /** Names besides the loopback ones under which the API may be addressed. */
+      allowedHosts: z.array(z.string()).default([]),
+    })
+    .prefault({}),
+  temporal: z
+    .strictObject({
+      host: z.string().default('127.0.0.1'),
+      port: port.default(7233),
+      uiPort: port.default(8233),
+      namespace: z.string().default('default'),
+    })
+    .prefault({}),
+  backends: z
+    .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
+    .default({ files: { driver: 'file', path: 'volumes' } }),
+  stores: z
+    .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
+    .default({ local: { driver: 'file', path: 'images' } }),
+  targets: z.record(name, target).default({ local: { driver: 'directory', path: 'backups' } }),
+  /** 32 bytes as 64 hex digits; made on the first start. Whoever has it can read all backups; without it nobody can. */
+  backupKeyFile: z.string().default('keys/backup.key'),
+  workers: z
+    .strictObject({
+      /** Movers of data at the same time, per backend. */
+      dataConcurrency: z.int().min(1).max(64).default(2),
+      /** Short calls at the same time, per place. */
+      callConcurrency: z.int().min(1).max(256).default(8),
+    })
+    .prefault({}),
+})
+
+export type ConfigFile = z.infer<typeof configSchema>
+export type TargetConfig = z.infer<typeof target>
+
+/** The configuration with absolute paths. */
+export interface Config extends ConfigFile {
+  readonly dataFolder: string
+}

@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto'
+import { link, mkdir, open, readFile, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { z } from 'zod'
+
+const KEY_BYTES = 32
+
+/** The key of all backups; made when there is none. Two processes that start together end up with the same one. */
+export async function loadBackupKey(file: string): Promise<Uint8Array> {
+  const text = (await readIfThere(file)) ?? (await makeKey(file))
+  const key = Buffer.from(text.trim(), 'hex')
+  if (key.length === KEY_BYTES) return key
+  throw new Error(`Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Restore it from your copy: without it no backup can be read.`)
+}
+
+async function makeKey(file: string): Promise<string> {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
+  const draft = `${file}.${randomBytes(8).toString('hex')}`
+  const handle = await open(draft, 'wx', 0o600)
+  try {
+    await handle.writeFile(`${randomBytes(KEY_BYTES).toString('hex')}\n`)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+  // Whoever comes second keeps the first one's key.
+  await link(draft, file).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
+  await rm(draft)
+  return readFile(file, 'utf8')
+}
+
+const credentials = z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) })
+
+export async function loadCredentials(file: string): Promise<z.infer<typeof credentials>> {
+  const parsed = credentials.safeParse(JSON.parse(await readFile(file, 'utf8')))
+  if (parsed.success) return parsed.data
+  throw new Error(`Expected ${file} to be a JSON object with accessKeyId and secretAccessKey.`)
+}
+
+async function readIfThere(file: string): Promise<string | undefined> {
+  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined
+    throw error
+  })
+}

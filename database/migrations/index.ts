@@ -1,0 +1,5 @@
+import type { Migration } from 'kysely/migration'
+import * as initial from './001-initial.ts'
+
+/** All migrations by name, in order; a released one is never edited. */
+export const MIGRATIONS: Record<string, Migration> = { '001-initial': initial }

@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto'
+import type { Artifact } from '../../domain/artifacts.ts'
+import { RequestError } from '../../domain/errors.ts'
+import {
+  OPERATION_ROLES,
+  type OperationKind,
+  type OperationSpecs,
+  type ResourceRole,
+} from '../../domain/operations.ts'
+import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
+
+/** Who asks, and the key under which a repeated request finds its first answer. */
+export interface Actor {
+  readonly projectId: string
+  readonly userId: string
+  readonly requestId: string
+  readonly idempotencyKey?: string
+}
+
+export interface OperationRequest<K extends OperationKind> {
+  readonly actor: Actor
+  readonly kind: K
+  readonly spec: OperationSpecs[K]
+  /** Role of OPERATION_ROLES[kind] -> id of the resource that plays it. */
+  readonly resources: Readonly<Record<string, string>>
+  /** The role whose resource the operation is about. */
+  readonly primary: string
+  readonly artifacts?: readonly Artifact[]
+}
+
+/**
+ * Writes the operation with its locks and planned artifacts; the caller inserts a new resource's row before, in the same
+ * transaction. Throws RequestError 409 naming the holder when a resource is locked, or when its status does not allow this.
+ */
+export async function acceptOperation<K extends OperationKind>(
+  tx: Tx,
+  request: OperationRequest<K>,
+): Promise<string> {
+  const operationId = randomUUID()
+  const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[request.kind]
+  const primary = roles[request.primary]
+  const primaryId = request.resources[request.primary]
+  if (primary === undefined || primaryId === undefined) throw new Error(`No primary role in ${request.kind}`)
+  await tx
+    .insertInto('operations')
+    .values({
+      id: operationId,
+      projectId: request.actor.projectId,
+      userId: request.actor.userId,
+      requestId: request.actor.requestId,
+      kind: request.kind,
+      state: 'pending',
+      resourceType: primary.type,
+      resourceId: primaryId,
+      spec: JSON.stringify(request.spec),
+      createdAt: new Date().toISOString(),
+    })
+    .execute()
+  // Id order: two requests over the same resources can never wait for each other.
+  const parts = Object.entries(request.resources).toSorted(([, a], [, b]) => a.localeCompare(b))
+  for (const [name, resourceId] of parts) {
+    const role = roles[name]
+    if (role === undefined) throw new Error(`No role ${name} in ${request.kind}`)
+    await lock(tx, { operationId, kind: request.kind, name, role, resourceId })
+  }
+  await planArtifacts(tx, operationId, request.artifacts ?? [])
+  return operationId
+}
+
+interface LockRequest {
+  operationId: string
+  kind: OperationKind
+  name: string
+  role: ResourceRole
+  resourceId: string
+}
+
+async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockRequest): Promise<void> {
+  const holders = await tx
+    .selectFrom('operationResources')
+    .selectAll()
+    .where('resourceId', '=', resourceId)
+    .execute()
+  const blocker = holders.find((holder) => role.mode === 'exclusive' || holder.mode === 'exclusive')
+  if (blocker !== undefined) {
+    throw new RequestError(
+      409,
+      'resourceBusy',
+      `${capitalised(role.type)} ${resourceId} is held by operation ${blocker.operationId}. Wait for it to end, or cancel it.`,
+      blocker.operationId,
+    )
+  }
+  const status = isStored(role.type) ? await resourceStatus(tx, role.type, resourceId) : undefined
+  checkStatus(kind, role, resourceId, status)
+  const shown = holders.find((holder) => holder.busyStatus !== null && holder.busyStatus === status)
+  await tx
+    .insertInto('operationResources')
+    .values({
+      operationId,
+      resourceType: role.type,
+      resourceId,
+      role: name,
+      mode: role.mode,
+      busyStatus: role.busy ?? null,
+      restStatus: shown?.restStatus ?? status ?? null,
+    })
+    .execute()
+  if (role.busy !== undefined && isStored(role.type)) await setStatus(tx, role.type, resourceId, role.busy)
+}
+
+function checkStatus(
+  kind: OperationKind,
+  role: ResourceRole,
+  resourceId: string,
+  status: string | undefined,
+): void {
+  if (role.from === undefined || (status !== undefined && role.from.includes(status))) return
+  throw new RequestError(
+    409,
+    'invalidStatus',
+    `Expected ${role.type} ${resourceId} to be ${role.from.join(' or ')} for ${kind}, but its status is ${status ?? 'unknown'}.`,
+  )
+}
+
+async function planArtifacts(tx: Tx, operationId: string, artifacts: readonly Artifact[]): Promise<void> {
+  const rows = artifacts.map((artifact, sequence) => ({ ...artifact, operationId, sequence }))
+  if (rows.length > 0) await tx.insertInto('artifacts').values(rows).execute()
+}
+

@@ -1,0 +1,47 @@
+import type { Artifact } from '../../domain/artifacts.ts'
+import type { Database } from '../open.ts'
+
+export interface ArtifactRow extends Artifact {
+  readonly operationId: string
+  readonly sequence: number
+}
+
+/** What is still to be released, newest first. */
+export async function listArtifacts(
+  database: Database,
+  operationId: string,
+  purpose: 'temporary' | 'all',
+): Promise<ArtifactRow[]> {
+  const rows = await database
+    .selectFrom('artifacts')
+    .selectAll()
+    .where('operationId', '=', operationId)
+    .orderBy('sequence', 'desc')
+    .execute()
+  return purpose === 'all' ? rows : rows.filter((row) => row.purpose === purpose)
+}
+
+/** The thing is gone from its place. */
+export async function forgetArtifact(
+  database: Database,
+  key: { operationId: string; sequence: number },
+): Promise<void> {
+  await database
+    .deleteFrom('artifacts')
+    .where('operationId', '=', key.operationId)
+    .where('sequence', '=', key.sequence)
+    .execute()
+}
+
+/** Ended operations that still have something to release: work for the janitor. */
+export async function operationsWithLeftovers(database: Database, limit: number): Promise<string[]> {
+  const rows = await database
+    .selectFrom('artifacts')
+    .innerJoin('operations', 'operations.id', 'artifacts.operationId')
+    .select('artifacts.operationId')
+    .distinct()
+    .where('operations.state', 'in', ['succeeded', 'failed', 'cancelled'])
+    .limit(limit)
+    .execute()
+  return rows.map((row) => row.operationId)
+}

@@ -1,0 +1,153 @@
+import { LIMITS } from '../../domain/limits.ts'
+import type { Progress } from '../../domain/progress.ts'
+import type { Database } from '../open.ts'
+
+export interface AttemptKey {
+  readonly operationId: string
+  readonly activity: string
+}
+
+export interface Attempt extends AttemptKey {
+  /** Monotone per operation and activity: the newest attempt has the largest. */
+  readonly token: number
+  readonly checkpointBytes: number
+  readonly movedBytes: number
+  /** Attempts in a row that vanished without a new checkpoint, this one not counted. */
+  readonly crashes: number
+  readonly failingSinceMs: number
+}
+
+/**
+ * Takes the lease for a new attempt. Returns the milliseconds to wait when an earlier attempt may still be writing: its lease has
+ * neither run out nor been given back.
+ */
+export async function acquireAttempt(
+  database: Database,
+  key: AttemptKey,
+  nowMs: number,
+): Promise<Attempt | { waitMs: number }> {
+  return database.transaction().execute(async (tx) => {
+    const last = await tx
+      .selectFrom('attempts')
+      .selectAll()
+      .where('operationId', '=', key.operationId)
+      .where('activity', '=', key.activity)
+      .executeTakeFirst()
+    if (last?.released === 0 && last.leaseExpiresAtMs > nowMs) return { waitMs: last.leaseExpiresAtMs - nowMs }
+    const attempt = {
+      operationId: key.operationId,
+      activity: key.activity,
+      token: (last?.token ?? 0) + 1,
+      checkpointBytes: last?.checkpointBytes ?? 0,
+      movedBytes: last?.movedBytes ?? 0,
+      crashes: last === undefined ? 0 : last.crashes + (last.released === 0 ? 1 : 0),
+      failingSinceMs: last?.failingSinceMs ?? 0,
+    }
+    const row = { ...attempt, leaseExpiresAtMs: nowMs + LIMITS.leaseMs, released: 0 }
+    await tx
+      .insertInto('attempts')
+      .values(row)
+      .onConflict((conflict) => conflict.columns(['operationId', 'activity']).doUpdateSet(row))
+      .execute()
+    await tx
+      .updateTable('operations')
+      .set({ attempt: attempt.token, nextRetryAt: null })
+      .where('id', '=', key.operationId)
+      .where('state', '=', 'running')
+      .execute()
+    return attempt
+  })
+}
+
+/** False: a newer attempt has taken over, and this one must stop writing at once. */
+export async function renewAttempt(
+  database: Database,
+  attempt: Attempt,
+  nowMs: number,
+  progress: Progress | undefined,
+): Promise<boolean> {
+  return database.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('attempts')
+      .set({ leaseExpiresAtMs: nowMs + LIMITS.leaseMs, ...(progress && { movedBytes: progress.movedBytes }) })
+      .where('operationId', '=', attempt.operationId)
+      .where('activity', '=', attempt.activity)
+      .where('token', '=', attempt.token)
+      .where('released', '=', 0)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows !== 1n) return false
+    if (progress !== undefined) {
+      const { phase, doneBytes, totalBytes, movedBytes } = progress
+      await tx
+        .updateTable('operations')
+        .set({ phase, doneBytes, totalBytes, movedBytes })
+        .where('id', '=', attempt.operationId)
+        .where('state', '=', 'running')
+        .execute()
+    }
+    return true
+  })
+}
+
+/** Everything below `checkpointBytes` is durable in its target. False: a newer attempt has taken over. */
+export async function saveCheckpoint(
+  database: Database,
+  attempt: Attempt,
+  checkpointBytes: number,
+): Promise<boolean> {
+  const { numUpdatedRows } = await database
+    .updateTable('attempts')
+    .set({ checkpointBytes, crashes: 0, failingSinceMs: 0 })
+    .where('operationId', '=', attempt.operationId)
+    .where('activity', '=', attempt.activity)
+    .where('token', '=', attempt.token)
+    .where('released', '=', 0)
+    .executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
+}
+
+export interface AttemptFailure {
+  readonly message: string
+  /** Undefined: it will not be tried again. */
+  readonly nextRetryAtMs: number | undefined
+}
+
+/** The attempt is over and writes no more: the next one may start at once. */
+export async function releaseAttempt(
+  database: Database,
+  attempt: Attempt,
+  nowMs: number,
+  failure: AttemptFailure | undefined,
+): Promise<void> {
+  await database.transaction().execute(async (tx) => {
+    const failingSinceMs = failure === undefined ? 0 : attempt.failingSinceMs || nowMs
+    const { numUpdatedRows } = await tx
+      .updateTable('attempts')
+      .set({ released: 1, failingSinceMs, crashes: attempt.crashes })
+      .where('operationId', '=', attempt.operationId)
+      .where('activity', '=', attempt.activity)
+      .where('token', '=', attempt.token)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows !== 1n || failure === undefined) return
+    await tx
+      .updateTable('operations')
+      .set({
+        lastError: failure.message,
+        nextRetryAt: failure.nextRetryAtMs === undefined ? null : new Date(failure.nextRetryAtMs).toISOString(),
+      })
+      .where('id', '=', attempt.operationId)
+      .where('state', '=', 'running')
+      .execute()
+  })
+}
+
+/** When the last lease of the operation runs out: nobody of its attempts writes after that. 0: now. */
+export async function quietAtMs(database: Database, operationId: string): Promise<number> {
+  const row = await database
+    .selectFrom('attempts')
+    .select((eb) => eb.fn.max('leaseExpiresAtMs').as('expiresAtMs'))
+    .where('operationId', '=', operationId)
+    .where('released', '=', 0)
+    .executeTakeFirst()
+  return row?.expiresAtMs ?? 0
+}

@@ -1,0 +1,67 @@
+import type { OperationKind, OperationState } from '../../domain/operations.ts'
+import type { Database } from '../open.ts'
+
+export interface DispatchableOperation {
+  readonly id: string
+  readonly kind: OperationKind
+  readonly projectId: string
+  readonly resourceId: string
+  readonly requestId: string
+  readonly state: OperationState
+  readonly cancelRequestedAt: string | null
+  readonly spec: string
+}
+
+const COLUMNS = ['id', 'kind', 'projectId', 'resourceId', 'requestId', 'state', 'cancelRequestedAt', 'spec'] as const
+
+export async function operationToDispatch(
+  database: Database,
+  operationId: string,
+): Promise<DispatchableOperation | undefined> {
+  return database.selectFrom('operations').select(COLUMNS).where('id', '=', operationId).executeTakeFirst()
+}
+
+/** Accepted, but no workflow is known to have been started: oldest first. */
+export async function undispatchedOperations(
+  database: Database,
+  limit: number,
+): Promise<DispatchableOperation[]> {
+  return database
+    .selectFrom('operations')
+    .select(COLUMNS)
+    .where('state', '=', 'pending')
+    .where('dispatchedAt', 'is', null)
+    .orderBy('createdAt')
+    .limit(limit)
+    .execute()
+}
+
+/** Dispatched and not ended: what the reconciler compares with Temporal. */
+export async function openOperations(database: Database): Promise<DispatchableOperation[]> {
+  return database
+    .selectFrom('operations')
+    .select(COLUMNS)
+    .where('state', 'in', ['pending', 'running'])
+    .where('dispatchedAt', 'is not', null)
+    .orderBy('createdAt')
+    .execute()
+}
+
+export async function markDispatched(database: Database, operationId: string): Promise<void> {
+  await database
+    .updateTable('operations')
+    .set({ dispatchedAt: new Date().toISOString() })
+    .where('id', '=', operationId)
+    .where('dispatchedAt', 'is', null)
+    .execute()
+}
+
+/** The workflow vanished with Temporal's data: start it again; it resumes from the checkpoint. */
+export async function markUndispatched(database: Database, operationId: string): Promise<void> {
+  await database
+    .updateTable('operations')
+    .set({ state: 'pending', dispatchedAt: null })
+    .where('id', '=', operationId)
+    .where('state', 'in', ['pending', 'running'])
+    .execute()
+}

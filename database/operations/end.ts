@@ -1,0 +1,105 @@
+import type { Selectable } from 'kysely'
+import {
+  OPERATION_ROLES,
+  type OperationKind,
+  type OperationOutcome,
+  type ResourceRole,
+} from '../../domain/operations.ts'
+import type { OperationResult } from '../../domain/progress.ts'
+import type { Database } from '../open.ts'
+import {
+  isStored,
+  removeResource,
+  resourceStatus,
+  setStatus,
+  type StoredResourceType,
+  type Tx,
+} from '../resources.ts'
+import type { OperationResourcesTable } from '../schema.ts'
+import { applyResult } from './result-columns.ts'
+
+export interface OperationEnd {
+  readonly outcome: OperationOutcome
+  readonly result?: OperationResult
+  readonly error?: { code: string; message: string }
+}
+
+/** Writes the operation's end once, gives its resources their next status and lets go of its locks. Repeatable: the first end stays. */
+export async function endOperation(database: Database, operationId: string, end: OperationEnd): Promise<void> {
+  await database.transaction().execute((tx) => endInTransaction(tx, operationId, end))
+}
+
+export async function endInTransaction(tx: Tx, operationId: string, end: OperationEnd): Promise<boolean> {
+  const operation = await tx
+    .updateTable('operations')
+    .set({
+      state: end.outcome,
+      result: end.result === undefined ? null : JSON.stringify(end.result),
+      errorCode: end.error?.code ?? null,
+      errorMessage: end.error?.message ?? null,
+      nextRetryAt: null,
+      finishedAt: new Date().toISOString(),
+    })
+    .where('id', '=', operationId)
+    .where('state', 'in', ['pending', 'running'])
+    .returning(['kind', 'resourceType', 'resourceId'])
+    .executeTakeFirst()
+  if (operation === undefined) return false
+  const locks = await tx
+    .deleteFrom('operationResources')
+    .where('operationId', '=', operationId)
+    .returningAll()
+    .execute()
+  let superseded = false
+  for (const lock of locks) {
+    if (!(await release(tx, operation.kind, lock, end.outcome))) superseded = true
+  }
+  if (superseded) {
+    await tx.updateTable('operations').set({ superseded: 1 }).where('id', '=', operationId).execute()
+  } else {
+    await applyResult(tx, operation, end)
+  }
+  if (end.outcome === 'succeeded') {
+    await tx.deleteFrom('artifacts').where('operationId', '=', operationId).where('purpose', '=', 'result').execute()
+  }
+  await tx.deleteFrom('attempts').where('operationId', '=', operationId).execute()
+  return true
+}
+
+/** False: the resource is no longer in the state in which this operation held it, so it was left alone. */
+async function release(
+  tx: Tx,
+  kind: OperationKind,
+  lock: Selectable<OperationResourcesTable>,
+  outcome: OperationOutcome,
+): Promise<boolean> {
+  const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[kind]
+  const next = roles[lock.role]?.[outcome]
+  if (!isStored(lock.resourceType) || next === undefined) return true
+  if (lock.busyStatus === null && next === 'previous') return true
+  const status = await resourceStatus(tx, lock.resourceType, lock.resourceId)
+  const others = await busyHolders(tx, lock.resourceId)
+  const shown = [lock.busyStatus, ...others.map((other) => other.busyStatus)]
+  if (status === undefined || !shown.includes(status)) return false
+  if (next === 'gone') await removeResource(tx, lock.resourceType, lock.resourceId)
+  else await setNext(tx, lock.resourceType, lock, next === 'previous' ? (others[0]?.busyStatus ?? lock.restStatus) : next)
+  return true
+}
+
+async function setNext(
+  tx: Tx,
+  type: StoredResourceType,
+  lock: Selectable<OperationResourcesTable>,
+  status: string | null,
+): Promise<void> {
+  if (status !== null) await setStatus(tx, type, lock.resourceId, status)
+}
+
+function busyHolders(tx: Tx, resourceId: string) {
+  return tx
+    .selectFrom('operationResources')
+    .select('busyStatus')
+    .where('resourceId', '=', resourceId)
+    .where('busyStatus', 'is not', null)
+    .execute()
+}

@@ -1,0 +1,30 @@
+import type { OperationKind, ResourceType } from '../../domain/operations.ts'
+import type { Tx } from '../resources.ts'
+import type { OperationEnd } from './end.ts'
+
+/** What an ended operation writes to its resource besides the status: Cinder's and Glance's result columns. */
+export async function applyResult(
+  tx: Tx,
+  operation: { kind: OperationKind; resourceType: ResourceType; resourceId: string },
+  end: OperationEnd,
+): Promise<void> {
+  const { kind, resourceId } = operation
+  const result = end.result ?? {}
+  if (kind === 'create-backup' && end.outcome === 'succeeded') {
+    const objectCount = Number(result.objectCount ?? 0)
+    const storedBytes = Number(result.storedBytes ?? 0)
+    await tx.updateTable('backups').set({ objectCount, storedBytes }).where('id', '=', resourceId).execute()
+  }
+  if (kind === 'create-backup' && end.outcome === 'failed') {
+    const failReason = end.error?.message ?? null
+    await tx.updateTable('backups').set({ failReason }).where('id', '=', resourceId).execute()
+  }
+  if (kind === 'upload-image' && end.outcome === 'succeeded') {
+    const virtualSizeBytes = Number(result.virtualSizeBytes)
+    await tx.updateTable('images').set({ virtualSizeBytes }).where('id', '=', resourceId).execute()
+  }
+  if (kind === 'upload-image' && end.outcome !== 'succeeded') {
+    const none = { sizeBytes: null, checksum: null, osHashAlgo: null, osHashValue: null }
+    await tx.updateTable('images').set(none).where('id', '=', resourceId).execute()
+  }
+}

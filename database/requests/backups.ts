@@ -1,0 +1,164 @@
+import { randomUUID } from 'node:crypto'
+import { RequestError } from '../../domain/errors.ts'
+import type { Artifact } from '../../domain/artifacts.ts'
+import type { Database } from '../open.ts'
+import { acceptOperation, type Actor } from '../operations/accept.ts'
+import { type Accepted, requestOnce } from '../operations/idempotency.ts'
+import { requireResource, type Tx } from '../resources.ts'
+import { choosePlace } from './checks.ts'
+import type { PlaceNames } from './places.ts'
+
+export interface BackupRequest {
+  readonly volumeId: string
+  /** Back up this snapshot of the volume; left out: the volume as it is now. */
+  readonly snapshotId?: string
+  readonly target?: string
+  readonly incremental?: boolean
+  readonly name?: string
+  readonly description?: string
+  readonly metadata?: Record<string, string>
+}
+
+/** Accepts a backup. Incremental: chunks that the volume's newest backup in the same target has are not stored again. */
+export function requestBackup(
+  database: Database,
+  actor: Actor,
+  places: PlaceNames,
+  request: BackupRequest,
+): Promise<Accepted & { replayed: boolean }> {
+  const target = choosePlace('target', request.target, places.targets)
+  return requestOnce(database, actor, { createBackup: request }, async (tx) => {
+    const { projectId } = actor
+    const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
+    const source = await snapshotToRead(tx, actor, request)
+    const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
+    const backupId = randomUUID()
+    const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
+    await tx
+      .insertInto('backups')
+      .values({
+        id: backupId,
+        projectId,
+        userId: actor.userId,
+        name: request.name ?? null,
+        description: request.description ?? null,
+        status: 'creating',
+        metadata: JSON.stringify(request.metadata ?? {}),
+        createdAt: new Date().toISOString(),
+        updatedAt: null,
+        volumeId: volume.id,
+        snapshotId: request.snapshotId ?? null,
+        parentId: parent,
+        target,
+        sizeBytes,
+        isIncremental: parent === null ? 0 : 1,
+        objectCount: 0,
+        storedBytes: 0,
+        failReason: null,
+        dataTimestamp: source?.createdAt ?? new Date().toISOString(),
+      })
+      .execute()
+    const snapshotId = source?.id ?? randomUUID()
+    const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
+    if (source === undefined) artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id))
+    const operationId = await acceptOperation(tx, {
+      actor,
+      kind: 'create-backup',
+      spec: {
+        backupId,
+        volumeId: volume.id,
+        backend: volume.backend,
+        target,
+        projectId,
+        sizeBytes,
+        snapshotId,
+        temporarySnapshot: source === undefined,
+        parentBackupId: parent,
+      },
+      resources: {
+        backup: backupId,
+        ...(source === undefined ? { volume: volume.id } : { snapshot: source.id }),
+        ...(parent === null ? {} : { parent }),
+      },
+      primary: 'backup',
+      artifacts,
+    })
+    return { operationId, resourceId: backupId }
+  })
+}
+
+async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
+  if (request.snapshotId === undefined) return undefined
+  const snapshot = await requireResource(tx, 'snapshot', { id: request.snapshotId, projectId: actor.projectId })
+  if (snapshot.volumeId === request.volumeId) return snapshot
+  throw new RequestError(
+    400,
+    'snapshotOfOtherVolume',
+    `Expected a snapshot of volume ${request.volumeId}, but snapshot ${snapshot.id} belongs to volume ${snapshot.volumeId}.`,
+  )
+}
+
+async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: string): Promise<string> {
+  const parent = await tx
+    .selectFrom('backups')
+    .select('id')
+    .where('volumeId', '=', volumeId)
+    .where('projectId', '=', actor.projectId)
+    .where('target', '=', target)
+    .where('status', 'in', ['available', 'restoring'])
+    .orderBy('dataTimestamp', 'desc')
+    .executeTakeFirst()
+  if (parent !== undefined) return parent.id
+  throw new RequestError(
+    400,
+    'noParentBackup',
+    `Expected volume ${volumeId} to have a backup in target ${target} for an incremental one. Make a full backup first.`,
+  )
+}
+
+function backupArtifact(target: string, backupId: string, projectId: string): Artifact {
+  return { kind: 'backup', placeType: 'target', place: target, id: backupId, parentId: projectId, purpose: 'result' }
+}
+
+function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
+  return { kind: 'snapshot', placeType: 'backend', place: backend, id: snapshotId, parentId: volumeId, purpose: 'temporary' }
+}
+
+export function requestBackupDeletion(
+  database: Database,
+  actor: Actor,
+  backupId: string,
+): Promise<Accepted & { replayed: boolean }> {
+  return requestOnce(database, actor, { deleteBackup: backupId }, async (tx) => {
+    const { projectId } = actor
+    const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
+    const operationId = await acceptOperation(tx, {
+      actor,
+      kind: 'delete-backup',
+      spec: { backupId, target: backup.target, projectId },
+      resources: { backup: backupId },
+      primary: 'backup',
+    })
+    return { operationId, resourceId: backupId }
+  })
+}
+
+/** Accepts a collection of what no backup in the target needs any more. */
+export function requestCollection(
+  database: Database,
+  actor: Actor,
+  places: PlaceNames,
+  wanted: string,
+): Promise<Accepted & { replayed: boolean }> {
+  const target = choosePlace('target', wanted, places.targets)
+  return requestOnce(database, actor, { collectTarget: target }, async (tx) => {
+    const operationId = await acceptOperation(tx, {
+      actor,
+      kind: 'collect-target',
+      spec: { target },
+      resources: { target },
+      primary: 'target',
+    })
+    return { operationId, resourceId: target }
+  })
+}

@@ -1,0 +1,32 @@
+import { RequestError } from '../../domain/errors.ts'
+import { LIMITS } from '../../domain/limits.ts'
+import { formatBytes } from '../../domain/sizes.ts'
+
+/** Throws RequestError 400 unless the size is a whole number of MiB within the limits. */
+export function checkVolumeSize(sizeBytes: number): void {
+  const { volumeSizeUnitBytes, volumeSizeMaxBytes } = LIMITS
+  const legal = Number.isSafeInteger(sizeBytes) && sizeBytes >= volumeSizeUnitBytes && sizeBytes <= volumeSizeMaxBytes
+  if (legal && sizeBytes % volumeSizeUnitBytes === 0) return
+  throw new RequestError(
+    400,
+    'invalidSize',
+    `Expected the size to be a whole number of MiB from ${formatBytes(volumeSizeUnitBytes)} to ${formatBytes(volumeSizeMaxBytes)}, got ${sizeBytes} bytes.`,
+  )
+}
+
+export function checkAtLeast(sizeBytes: number, source: { what: string; sizeBytes: number }): void {
+  if (sizeBytes >= source.sizeBytes) return
+  throw new RequestError(
+    400,
+    'volumeTooSmall',
+    `Expected the volume to be at least as large as the ${source.what} (${source.sizeBytes} bytes, ${formatBytes(source.sizeBytes)}), got ${sizeBytes} bytes.`,
+  )
+}
+
+/** The wanted place, or the first configured one. Throws RequestError 400 that lists what exists. */
+export function choosePlace(what: 'backend' | 'store' | 'target', wanted: string | undefined, names: readonly string[]): string {
+  const name = wanted ?? names[0]
+  if (name !== undefined && names.includes(name)) return name
+  const known = names.length === 0 ? 'none is configured' : `configured are: ${names.join(', ')}`
+  throw new RequestError(400, 'unknownPlace', `Expected a configured ${what}, got ${wanted ?? 'none'}; ${known}.`)
+}

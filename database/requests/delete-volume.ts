@@ -1,0 +1,32 @@
+import { RequestError } from '../../domain/errors.ts'
+import type { Database } from '../open.ts'
+import { acceptOperation, type Actor } from '../operations/accept.ts'
+import { type Accepted, requestOnce } from '../operations/idempotency.ts'
+import { requireResource } from '../resources.ts'
+
+/** Accepts the deletion of a volume. Like Cinder, refuses while the volume has snapshots. */
+export function requestVolumeDeletion(
+  database: Database,
+  actor: Actor,
+  volumeId: string,
+): Promise<Accepted & { replayed: boolean }> {
+  return requestOnce(database, actor, { deleteVolume: volumeId }, async (tx) => {
+    const volume = await requireResource(tx, 'volume', { id: volumeId, projectId: actor.projectId })
+    const snapshot = await tx.selectFrom('snapshots').select('id').where('volumeId', '=', volumeId).executeTakeFirst()
+    if (snapshot !== undefined) {
+      throw new RequestError(
+        409,
+        'volumeHasSnapshots',
+        `Volume ${volumeId} still has snapshots (${snapshot.id}). Delete them first.`,
+      )
+    }
+    const operationId = await acceptOperation(tx, {
+      actor,
+      kind: 'delete-volume',
+      spec: { volumeId, backend: volume.backend },
+      resources: { volume: volumeId },
+      primary: 'volume',
+    })
+    return { operationId, resourceId: volumeId }
+  })
+}

@@ -1,0 +1,161 @@
+import type { Generated } from 'kysely'
+import type { Artifact } from '../domain/artifacts.ts'
+import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
+
+/** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
+export interface Schema {
+  volumes: VolumesTable
+  snapshots: SnapshotsTable
+  images: ImagesTable
+  backups: BackupsTable
+  operations: OperationsTable
+  operationResources: OperationResourcesTable
+  artifacts: ArtifactsTable
+  idempotencyKeys: IdempotencyKeysTable
+  attempts: AttemptsTable
+  uploads: UploadsTable
+}
+
+interface ResourceColumns {
+  id: string
+  projectId: string
+  userId: string
+  name: string | null
+  description: string | null
+  status: string
+  /** JSON object of strings. */
+  metadata: string
+  createdAt: string
+  updatedAt: string | null
+}
+
+export interface VolumesTable extends ResourceColumns {
+  sizeBytes: number
+  backend: string
+  bootable: number
+  availabilityZone: string
+  volumeType: string | null
+  /** JSON object of strings, Cinder's volume_image_metadata; null when not made from an image. */
+  volumeImageMetadata: string | null
+  snapshotId: string | null
+  sourceVolumeId: string | null
+  imageId: string | null
+  backupId: string | null
+}
+
+export interface SnapshotsTable extends ResourceColumns {
+  volumeId: string
+  sizeBytes: number
+  backend: string
+}
+
+export interface ImagesTable extends ResourceColumns {
+  store: string
+  diskFormat: 'raw' | 'qcow2'
+  containerFormat: string
+  visibility: string
+  protected: number
+  osHidden: number
+  minDisk: number
+  minRam: number
+  sizeBytes: number | null
+  virtualSizeBytes: number | null
+  /** md5 of the bytes as uploaded. */
+  checksum: string | null
+  osHashAlgo: string | null
+  osHashValue: string | null
+}
+
+export interface BackupsTable extends ResourceColumns {
+  volumeId: string
+  snapshotId: string | null
+  parentId: string | null
+  target: string
+  sizeBytes: number
+  isIncremental: number
+  objectCount: number
+  storedBytes: number
+  failReason: string | null
+  dataTimestamp: string
+}
+
+export interface OperationsTable {
+  id: string
+  projectId: string
+  userId: string
+  requestId: string
+  kind: OperationKind
+  state: OperationState
+  resourceType: ResourceType
+  resourceId: string
+  /** JSON of OperationSpecs[kind]. */
+  spec: string
+  /** JSON of OperationResult. */
+  result: string | null
+  phase: string | null
+  doneBytes: Generated<number>
+  totalBytes: Generated<number>
+  movedBytes: Generated<number>
+  attempt: Generated<number>
+  lastError: string | null
+  nextRetryAt: string | null
+  errorCode: string | null
+  errorMessage: string | null
+  /** 1: the end was written, but the resource was no longer this operation's to update. */
+  superseded: Generated<number>
+  cancelRequestedAt: string | null
+  commitEnteredAt: string | null
+  dispatchedAt: string | null
+  createdAt: string
+  startedAt: string | null
+  finishedAt: string | null
+}
+
+/** A lock: the row exists as long as the operation holds the resource. */
+export interface OperationResourcesTable {
+  operationId: string
+  resourceType: ResourceType
+  resourceId: string
+  /** Which part the resource plays: a key of OPERATION_ROLES[kind]. */
+  role: string
+  mode: LockMode
+  busyStatus: string | null
+  /** The status to which the resource returns when its last holder lets go. */
+  restStatus: string | null
+}
+
+export interface ArtifactsTable extends Artifact {
+  operationId: string
+  /** Order of creation within the operation: released in reverse. */
+  sequence: number
+}
+
+export interface IdempotencyKeysTable {
+  projectId: string
+  idempotencyKey: string
+  requestHash: string
+  operationId: string | null
+  resourceId: string
+  createdAt: string
+}
+
+/** The newest attempt of an activity: its fencing token, lease and checkpoint. */
+export interface AttemptsTable {
+  operationId: string
+  activity: string
+  token: number
+  leaseExpiresAtMs: number
+  released: number
+  /** Attempts in a row that vanished without a new checkpoint. */
+  crashes: number
+  /** Epoch ms of the first transient failure since the last progress; 0: none. */
+  failingSinceMs: number
+  checkpointBytes: number
+  movedBytes: number
+}
+
+export interface UploadsTable {
+  imageId: string
+  token: string
+  leaseExpiresAtMs: number
+}

@@ -1,0 +1,16 @@
+import type { PlaceType } from './queues.ts'
+
+/**
+ * Something outside the database that an operation is about to make. The row is written before the thing exists, in the
+ * transaction that accepts the request; undo, recovery, the janitor and fsck all work from these rows.
+ */
+export interface Artifact {
+  readonly kind: 'volume' | 'snapshot' | 'backup' | 'stage'
+  readonly placeType: PlaceType
+  readonly place: string
+  /** The id under which the driver knows it; `parentId` is a snapshot's volume or a backup's project. */
+  readonly id: string
+  readonly parentId: string | null
+  /** `result`: kept when the operation succeeds. `temporary`: released in every case. */
+  readonly purpose: 'result' | 'temporary'
+}

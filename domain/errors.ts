@@ -1,0 +1,37 @@
+/** What a driver, target or tool says went wrong. Only `transient` and `busy` are worth another try. */
+export type DriverErrorKind = 'notFound' | 'busy' | 'full' | 'invalid' | 'unsupported' | 'transient' | 'corrupt'
+
+/**
+ * The one error type that leaves drivers, block-io, image-formats and backup-format.
+ * `message` is shown to users: it says what was expected, what was found, and names no secret and no host path outside the backend.
+ */
+export class DriverError extends Error {
+  override readonly name = 'DriverError'
+  readonly kind: DriverErrorKind
+
+  constructor(kind: DriverErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.kind = kind
+  }
+}
+
+/** A request that cannot be accepted: answered with 4xx, and nothing was created. */
+export class RequestError extends Error {
+  override readonly name = 'RequestError'
+  readonly status: 400 | 403 | 404 | 409 | 413
+  readonly code: string
+  /** For 409: the operation that holds the resource. */
+  readonly holderOperationId: string | undefined
+
+  constructor(
+    status: 400 | 403 | 404 | 409 | 413,
+    code: string,
+    message: string,
+    holderOperationId?: string,
+  ) {
+    super(message)
+    this.status = status
+    this.code = code
+    this.holderOperationId = holderOperationId
+  }
+}

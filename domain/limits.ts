@@ -1,0 +1,184 @@
+import { GiB, KiB, MiB, TiB } from './sizes.ts'
+
+/** Every named limit of the system, each with the reason for its number. */
+export const LIMITS = {
+  /** Above any volume a single host can copy within the 24 h of a data activity, and below qemu's own limits. */
+  volumeSizeMaxBytes: 64 * TiB,
+  /** Volumes are whole MiB, so that every driver's allocation unit divides them. */
+  volumeSizeUnitBytes: MiB,
+  /** An upload larger than this is refused before it fills the store. */
+  imageSizeMaxBytes: 2 * TiB,
+  /** The checkpoint inside a span: what a kill can cost, at most twice (one in flight, one being flushed). */
+  segmentBytes: 128 * MiB,
+  /** A copy has two segments under way, which hides the start of each process and uses a second core, and at most four whose bytes
+   *  are not yet durable: a kill repeats at most 256 MiB. */
+  copySegmentBytes: 64 * MiB,
+  copySegmentsInFlight: 2,
+  copySegmentsUnflushed: 4,
+  /** Address space of a segment, zeroes included: what is punched or skipped by one process. */
+  segmentSpanBytes: 4 * GiB,
+  /** A copy asks for the source's allocation in windows of this size, so that the answer stays small. */
+  mapWindowBytes: 256 * GiB,
+  /** Chunk of a volume in a target; equals the RBD object size. */
+  chunkBytes: 4 * MiB,
+  /** Chunk entries in one index page: a page describes 4 GiB of a volume. */
+  indexPageEntries: 1024,
+  /** A resumed backup repeats at most this many chunks (128 MiB). */
+  journalChunks: 32,
+  /** ... or this much time of slow uploading. */
+  journalIntervalMs: 5_000,
+  /** Layers of a volume in the file backend; deeper chains slow down every read. */
+  layerDepthMax: 16,
+  /** Names come from users and are shown in lists. */
+  nameLengthMax: 255,
+  descriptionLengthMax: 1000,
+  metadataEntriesMax: 128,
+  pageSizeMax: 1000,
+  pageSizeDefault: 100,
+  requestBodyBytes: 256 * KiB,
+  idempotencyKeyLengthMax: 128,
+  /** A data activity's lease: a successor writes only after it ran out. */
+  leaseMs: 10_000,
+  leaseRenewMs: 2_000,
+  /** A writer that could not renew for this long stops itself: half the lease, so that it is gone before a successor starts. */
+  leaseRenewGraceMs: 5_000,
+  progressIntervalMs: 1_000,
+  /** No byte moved for this long is a hung tool or target: the attempt fails and is tried again. */
+  stallMs: 300_000,
+  /** Crashed attempts without a new checkpoint before the operation fails: the input kills the worker. */
+  crashesMax: 5,
+  transientFailureMs: 24 * 3_600_000,
+  uploadLeaseMs: 30_000,
+  /** Six tries before the lease runs out. */
+  uploadRenewMs: 5_000,
+  /** After an early refusal the rest of the body is read and thrown away for this long, so that the client gets to see the answer. */
+  refusedBodyDrainMs: 5_000,
+  /** With the lease: a dead upload is gone within 60 s. */
+  uploadSweepMs: 5_000,
+  /** A supervised process that ran this long had started properly. */
+  serviceHealthyMs: 10_000,
+  serviceRestartMs: 200,
+  serviceRestartMaxMs: 10_000,
+  /** After this a process that was asked to stop is killed: a little more than its own patience. */
+  serviceStopMs: 20_000,
+  temporalStartMs: 60_000,
+  temporalPollMs: 100,
+  readyMs: 60_000,
+  /** Histories stay as long as an operation may run, and for the user to look back: 30 days. */
+  historyRetentionMs: 30 * 86_400_000,
+  /** Heaps that keep each process under 300 MB. */
+  dataHeapMiB: 128,
+  controlHeapMiB: 160,
+  apiHeapMiB: 128,
+  /** Threads of one backup or restore: each keeps a core busy. */
+  backupThreads: 2,
+  /** Workflows kept in memory by the control worker; the rest is replayed when it goes on. */
+  cachedWorkflowsMax: 200,
+  /** Database steps at the same time: SQLite has one writer. */
+  localActivitiesMax: 20,
+  /** What a stopping worker gives running activities before it tells them to stop ... */
+  shutdownGraceMs: 500,
+  /** ... and before it exits all the same. Less than the patience of service managers. */
+  shutdownForceMs: 15_000,
+  sweepIntervalMs: 1_000,
+  reconcileIntervalMs: 15_000,
+  dispatchBatch: 50,
+  openFilesPerProcess: 1024,
+  inspectorReadBytes: 16 * MiB,
+  /** Mapping tables of an uploaded qcow2 that are walked: all of them for 2 TiB of data in 64 KiB clusters, in under a second. */
+  inspectorTableBytes: 256 * MiB,
+  /** An upload is hashed and written in pieces of this size; two of them are in memory per upload. */
+  uploadBlockBytes: MiB,
+  watchersMax: 1000,
+  /** A watcher looks often in the first second, in which most operations end, and then at a pace that costs little. */
+  watchFirstIntervalMs: 50,
+  watchFirstMs: 1_000,
+  watchIntervalMs: 200,
+  /** Below the idle timeouts of common proxies. */
+  watchCommentMs: 10_000,
+  /** Dispatches under way at once while Temporal is slow; beyond this the sweeper does them. */
+  dispatchesMax: 100,
+  /** How long a closing API waits for them. */
+  dispatchDrainMs: 2_000,
+  /** Ids are 36 characters; longer ones come from a mistake and would fill error messages. */
+  idLengthMax: 64,
+  metadataValueLengthMax: 255,
+  requestIdLengthMax: 64,
+  /** How much of a wrong value an error message quotes. */
+  quotedValueLengthMax: 80,
+  rssGoalBytes: 300 * MiB,
+  volumeDefaultSizeBytes: GiB,
+  /** Output of a child process that is kept in memory: a `qemu-img map` of some 200,000 extents. */
+  processStdoutBytes: 32 * MiB,
+  processStderrTailBytes: 8 * KiB,
+  /** How much of a program's stderr an error message quotes. */
+  processErrorLines: 3,
+  processErrorLineLength: 300,
+  /** Between SIGTERM and SIGKILL. */
+  processStopMs: 2_000,
+  /** Where more requests in flight stop helping. */
+  nbdRequestsInFlight: 16,
+  nbdRequestsWaitingMax: 1024,
+  /** Of one read or write; qemu's server takes up to 32 MiB. */
+  nbdRequestBytes: 4 * MiB,
+  /** Of one request for zeroes: a server without hole punching must have written them within `nbdStallMs`. */
+  nbdZeroesBytes: 128 * MiB,
+  /** Of one question about allocation; the protocol has 32 bits for it. */
+  nbdBlockStatusRangeBytes: 2 * GiB,
+  /** What a unix socket delivers at once. */
+  nbdReceiveBufferBytes: 256 * KiB,
+  /** Names, errors and other small things that a server sends; the protocol allows strings of 4 KiB. */
+  nbdControlPayloadBytes: 8 * KiB,
+  nbdOptionRepliesMax: 16,
+  /** One block status reply; qemu sends at most 128 Ki extents. */
+  nbdBlockStatusBytes: MiB + 4,
+  nbdStallMs: 60_000,
+  /** Zeroes from this length on become a hole: punching costs a process, some 3 ms. */
+  holeMinBytes: MiB,
+  /** A range whose map does not fit into `processStdoutBytes` is halved down to this, then taken as data. */
+  mapSplitMinBytes: GiB,
+  /** qemu with 16 requests under way needs 240 MiB, if its up to 64 threads have small stacks and share two malloc arenas. */
+  sandboxAddressSpaceBytes: GiB,
+  sandboxStackBytes: MiB,
+  sandboxMallocArenas: 2,
+  sandboxOpenFiles: 64,
+  /** Decompression of a user's image takes about 5 CPU-seconds per GiB here; more than four times that is a bomb. */
+  sandboxCpuBaseSeconds: 30,
+  sandboxCpuSecondsPerGiB: 20,
+  exportStartMs: 10_000,
+  exportPollMs: 5,
+  /** How much later than its last answer a crashing server is seen to be gone. */
+  exportEndMs: 500,
+  /** Extents of one answer that are kept in memory; what lies behind counts as data. */
+  extentsMax: 262_144,
+  /** Requests to a target in flight for lists, small objects and deletions; restores reach their plateau with 12 to 16. */
+  targetRequests: 16,
+  /** Chunks in work per worker thread of a backup or restore, each with two buffers of a chunk: 8 in flight with two threads. */
+  chunksPerThread: 4,
+  /** Of these, being read and compressed at a time: one reads while the other keeps the processor busy. */
+  readsPerThread: 2,
+  /** Short-lived objects of a worker thread hold buffers outside the heap: collecting them early saves 100 MiB of a process. */
+  threadYoungHeapMiB: 2,
+  /** A worker thread that has not stopped by then is terminated. */
+  threadStopMs: 800,
+  /** Index pages filled at the same time, so that a sparse volume, with few chunks per page, keeps all threads busy. */
+  pagesInWork: 4,
+  /** Index pages whose extents are asked for at once (64 GiB of a volume): for a file each question starts a process. */
+  extentPages: 16,
+  /** Readings of a repository's state until it holds still; it moves twice per collection. */
+  stateReadsMax: 100,
+  /** Objects in one list of condemned objects (2.3 MiB). */
+  condemnedListItems: 65_536,
+  /** Waiting for another compare-and-swap on a directory target: each takes milliseconds, 20 in line a second. */
+  targetLockMs: 10_000,
+  /** Temporary files of other machines cannot be told from live ones by their process; nobody writes 4 MiB for a day. */
+  foreignTempMaxMs: 24 * 3_600_000,
+  /** Requests of one S3 client in flight; the rest wait for a socket. */
+  s3Sockets: 32,
+  s3ConnectMs: 5_000,
+  /** No byte for so long: the request is tried again. */
+  s3SocketIdleMs: 30_000,
+  /** Of one request, about 6 s in all; whoever called may try the whole step again. */
+  s3Attempts: 5,
+  s3RetryMs: 200,
+} as const

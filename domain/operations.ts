@@ -1,0 +1,149 @@
+/** What every kind of operation needs: its specification, what it locks, and what its resources become when it ends. */
+
+export type ResourceType = 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
+export type LockMode = 'shared' | 'exclusive'
+export type OperationState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+export type OperationOutcome = Exclude<OperationState, 'pending' | 'running'>
+
+/** The frozen specification of each kind: ids, names of places and sizes; never a secret, never bulk data. */
+export interface OperationSpecs {
+  'upload-image': { imageId: string; store: string; diskFormat: 'raw' | 'qcow2' }
+  'create-volume': { volumeId: string; backend: string; sizeBytes: number }
+  'create-volume-from-image': {
+    volumeId: string
+    backend: string
+    sizeBytes: number
+    imageId: string
+    store: string
+    diskFormat: 'raw' | 'qcow2'
+    virtualSizeBytes: number
+  }
+  'create-volume-from-snapshot': {
+    volumeId: string
+    backend: string
+    sizeBytes: number
+    snapshotId: string
+    sourceVolumeId: string
+    snapshotSizeBytes: number
+    flatten: boolean
+  }
+  'restore-backup': {
+    volumeId: string
+    backend: string
+    sizeBytes: number
+    backupId: string
+    target: string
+    projectId: string
+  }
+  'delete-volume': { volumeId: string; backend: string }
+  'create-snapshot': { snapshotId: string; volumeId: string; backend: string }
+  'delete-snapshot': { snapshotId: string; volumeId: string; backend: string }
+  'create-backup': {
+    backupId: string
+    volumeId: string
+    backend: string
+    target: string
+    projectId: string
+    sizeBytes: number
+    /** The snapshot that is read: the user's, or one that this operation makes and removes. */
+    snapshotId: string
+    temporarySnapshot: boolean
+    parentBackupId: string | null
+  }
+  'delete-backup': { backupId: string; target: string; projectId: string }
+  'collect-target': { target: string }
+}
+
+export type OperationKind = keyof OperationSpecs
+
+/** A resource's part in an operation. `previous` is the status it had before; `gone` removes its row. */
+export interface ResourceRole {
+  readonly type: ResourceType
+  readonly mode: LockMode
+  /** Statuses in which the operation may start; undefined: the operation creates the resource. */
+  readonly from?: readonly string[]
+  /** Shown while the operation holds the resource; undefined: unchanged. */
+  readonly busy?: string
+  readonly succeeded?: string
+  readonly failed?: string
+  readonly cancelled?: string
+}
+
+const READABLE_VOLUME = ['available', 'in-use', 'backing-up'] as const
+const DELETABLE = ['available', 'error', 'error_deleting'] as const
+
+const newResource = (type: ResourceType): ResourceRole => ({
+  type,
+  mode: 'exclusive',
+  busy: 'creating',
+  succeeded: 'available',
+  failed: 'error',
+  cancelled: 'gone',
+})
+
+const deleted = (type: ResourceType, from: readonly string[] = DELETABLE): ResourceRole => ({
+  type,
+  mode: 'exclusive',
+  from,
+  busy: 'deleting',
+  succeeded: 'gone',
+  failed: 'error_deleting',
+  cancelled: 'previous',
+})
+
+const read = (type: ResourceType, from: readonly string[], busy?: string): ResourceRole => ({
+  type,
+  mode: 'shared',
+  from,
+  ...(busy === undefined ? {} : { busy }),
+  succeeded: 'previous',
+  failed: 'previous',
+  cancelled: 'previous',
+})
+
+/** Which statuses are legal follows cinder/volume/api.py and cinder/backup/api.py; the lock modes are ours. */
+export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, ResourceRole>>> = {
+  'upload-image': {
+    image: {
+      type: 'image',
+      mode: 'exclusive',
+      from: ['saving'],
+      busy: 'saving',
+      succeeded: 'active',
+      failed: 'queued',
+      cancelled: 'queued',
+    },
+  },
+  'create-volume': { volume: newResource('volume') },
+  'create-volume-from-image': { volume: newResource('volume'), image: read('image', ['active']) },
+  'create-volume-from-snapshot': {
+    volume: newResource('volume'),
+    snapshot: read('snapshot', ['available', 'backing-up']),
+  },
+  'restore-backup': { volume: newResource('volume'), backup: read('backup', ['available', 'restoring'], 'restoring') },
+  'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
+  'create-snapshot': { snapshot: newResource('snapshot'), volume: read('volume', READABLE_VOLUME) },
+  'delete-snapshot': {
+    snapshot: deleted('snapshot'),
+    volume: read('volume', [...READABLE_VOLUME, 'error', 'error_deleting']),
+  },
+  'create-backup': {
+    backup: newResource('backup'),
+    volume: read('volume', READABLE_VOLUME, 'backing-up'),
+    snapshot: read('snapshot', ['available', 'backing-up'], 'backing-up'),
+    parent: read('backup', ['available', 'restoring']),
+  },
+  'delete-backup': { backup: deleted('backup') },
+  'collect-target': { target: { type: 'target', mode: 'exclusive' } },
+}
+
+export const OPERATION_KINDS = Object.keys(OPERATION_ROLES) as OperationKind[]
+
+/** Workflow type of a kind: `create-volume` -> `createVolume`. The file in workflows/ has the kind's name. */
+export function workflowType(kind: OperationKind): string {
+  return kind.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+export function workflowId(kind: OperationKind, operationId: string): string {
+  return `${kind}/${operationId}`
+}

@@ -1,0 +1,12 @@
+/** Task queues. Short calls and undo have their own queue, so that they never wait behind hours of copying. */
+export const CONTROL_QUEUE = 'control'
+
+export type PlaceType = 'backend' | 'store' | 'target'
+
+export function placeQueue(type: PlaceType, name: string): string {
+  return `${type}/${name}`
+}
+
+export function dataQueue(backend: string): string {
+  return `backend/${backend}/data`
+}

@@ -1,0 +1,123 @@
+/**
+ * A repository in a folder, which may be on a network share. An object is a file; it appears by link() or rename() of a complete,
+ * flushed temporary file, and is never changed in place.
+ */
+import { createHash } from 'node:crypto'
+import { access, link, readFile, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import type { BackupTarget } from '../../../backup-format/target.ts'
+import { fileError } from '../../../block-io/file-errors.ts'
+import { DriverError } from '../../../domain/errors.ts'
+import { checkKey, checkPrefix } from '../object-key.ts'
+import { makeFolder, syncFolder } from './folders.ts'
+import { withLock } from './lock.ts'
+import { prepareTempFolder, writeTemp } from './temp-files.ts'
+import { walk } from './walk.ts'
+
+/** The folder must exist: a share that is not mounted is an error, not an empty repository. */
+export function openDirectoryTarget(folder: string): BackupTarget {
+  let prepared: Promise<void> | undefined
+  const ready = () => (prepared ??= prepareTempFolder(folder))
+  const pathOf = (key: string) => {
+    checkKey(key)
+    return join(folder, key)
+  }
+  return {
+    kind: 'directory',
+    putIfAbsent: async (key, bytes, { signal } = {}) => {
+      const path = pathOf(key)
+      await ready()
+      if (await exists(path)) return confirmExisting(path)
+      const temp = await writeTemp(folder, bytes, signal)
+      try {
+        return await linkOnce(folder, temp, path)
+      } finally {
+        await unlink(temp)
+      }
+    },
+    replace: async (key, bytes, version) => {
+      const path = pathOf(key)
+      await ready()
+      return withLock(folder, key, async () => {
+        const current = await read(path)
+        if (current === undefined || versionOf(current) !== version) return 'conflict'
+        const temp = await writeTemp(folder, bytes)
+        await rename(temp, path).catch(async (error: unknown) => {
+          await unlink(temp)
+          fileError(error)
+        })
+        await syncFolder(dirname(path))
+        return { version: versionOf(bytes) }
+      })
+    },
+    get: async (key, { signal } = {}) => {
+      signal?.throwIfAborted()
+      const bytes = await read(pathOf(key))
+      return bytes === undefined ? undefined : { bytes, version: versionOf(bytes) }
+    },
+    list: (prefix) => {
+      checkPrefix(prefix)
+      return walk(folder, prefix)
+    },
+    delete: async (key) => {
+      await unlink(pathOf(key)).catch((error: unknown) => (isMissing(error) ? undefined : fileError(error)))
+    },
+    close: async () => undefined,
+  }
+}
+
+/** Of many racers, link() lets one win. */
+async function linkOnce(folder: string, temp: string, path: string): Promise<'created' | 'exists'> {
+  const outcome = await tryLink(temp, path)
+  if (outcome === 'exists') return confirmExisting(path)
+  if (outcome === 'noFolder') {
+    await makeFolder(folder, dirname(path))
+    const again = await tryLink(temp, path)
+    if (again === 'exists') return confirmExisting(path)
+    if (again === 'noFolder')
+      throw new DriverError('transient', 'Expected the folder of a new object to stay')
+  }
+  await syncFolder(dirname(path))
+  return 'created'
+}
+
+/** The winner may not have come to flushing the folder yet, but our caller relies on the object from now on. */
+async function confirmExisting(path: string): Promise<'exists'> {
+  await syncFolder(dirname(path))
+  return 'exists'
+}
+
+async function tryLink(temp: string, path: string): Promise<'created' | 'exists' | 'noFolder'> {
+  try {
+    await link(temp, path)
+    return 'created'
+  } catch (error) {
+    if (codeOf(error) === 'EEXIST') return 'exists'
+    if (isMissing(error)) return 'noFolder'
+    return fileError(error)
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    (error: unknown) => (isMissing(error) ? false : fileError(error)),
+  )
+}
+
+async function read(path: string): Promise<Buffer | undefined> {
+  return readFile(path).catch((error: unknown) => (isMissing(error) ? undefined : fileError(error)))
+}
+
+/** The same on every machine that shares the folder. */
+function versionOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
+}

@@ -1,0 +1,133 @@
+/** A repository in a bucket of anything that speaks S3 with conditional writes. */
+import { Readable } from 'node:stream'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
+import type { BackupTarget, StoredObject } from '../../../backup-format/target.ts'
+import { DriverError } from '../../../domain/errors.ts'
+import { checkKey, checkPrefix } from '../object-key.ts'
+import { createClient, type S3Spec } from './client.ts'
+import { isConditionFailed, isMissing } from './errors.ts'
+import { withRetries } from './retries.ts'
+
+export function openS3Target(spec: S3Spec): BackupTarget {
+  const client = createClient(spec)
+  const bucket = new Bucket(client, spec)
+  return {
+    kind: 's3',
+    putIfAbsent: async (key, bytes, { signal } = {}) => {
+      const version = await bucket.put(key, bytes, { IfNoneMatch: '*' }, signal)
+      return version === 'conflict' ? 'exists' : 'created'
+    },
+    replace: async (key, bytes, version) => bucket.put(key, bytes, { IfMatch: version }),
+    get: (key, { signal } = {}) => bucket.get(key, signal),
+    list: (prefix) => bucket.list(prefix),
+    delete: (key) => bucket.delete(key),
+    close: async () => client.destroy(),
+  }
+}
+
+type Condition = { readonly IfNoneMatch: '*' } | { readonly IfMatch: string }
+
+class Bucket {
+  readonly #client: S3Client
+  readonly #name: string
+  readonly #prefix: string
+
+  constructor(client: S3Client, { bucket, prefix }: S3Spec) {
+    this.#client = client
+    this.#name = bucket
+    this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`
+  }
+
+  async put(
+    key: string,
+    bytes: Uint8Array,
+    condition: Condition,
+    signal?: AbortSignal,
+  ): Promise<{ version: string } | 'conflict'> {
+    const input = { ...this.#object(key), Body: bytes, ContentLength: bytes.byteLength, ...condition }
+    return withRetries(signal, async (attempt) => {
+      try {
+        const { ETag = '' } = await this.#client.send(new PutObjectCommand(input), abortable(signal))
+        return { version: ETag }
+      } catch (error) {
+        // S3 answers a condition on an object that is gone with 404.
+        if (!isConditionFailed(error) && !isMissing(error)) throw error
+        // The answer to our own earlier attempt may have been lost after it took effect.
+        const current = attempt === 1 ? undefined : await this.get(key, signal)
+        return current?.bytes.equals(bytes) === true ? { version: current.version } : 'conflict'
+      }
+    })
+  }
+
+  async get(key: string, signal?: AbortSignal): Promise<StoredObject | undefined> {
+    return withRetries(signal, async () => {
+      try {
+        const command = new GetObjectCommand(this.#object(key))
+        const { Body, ContentLength = 0, ETag = '' } = await this.#client.send(command, abortable(signal))
+        return { bytes: await readBody(Body, ContentLength), version: ETag }
+      } catch (error) {
+        if (isMissing(error)) return undefined
+        throw error
+      }
+    })
+  }
+
+  async *list(prefix: string): AsyncGenerator<{ key: string; sizeBytes: number }> {
+    checkPrefix(prefix)
+    let token: string | undefined
+    do {
+      const page = await withRetries(undefined, () =>
+        this.#client.send(
+          new ListObjectsV2Command({
+            Bucket: this.#name,
+            Prefix: `${this.#prefix}${prefix}`,
+            ...(token !== undefined && { ContinuationToken: token }),
+          }),
+        ),
+      )
+      for (const { Key, Size = 0 } of page.Contents ?? []) {
+        if (Key !== undefined) yield { key: Key.slice(this.#prefix.length), sizeBytes: Size }
+      }
+      token = page.IsTruncated === true ? page.NextContinuationToken : undefined
+    } while (token !== undefined)
+  }
+
+  async delete(key: string): Promise<void> {
+    await withRetries(undefined, async () => {
+      try {
+        await this.#client.send(new DeleteObjectCommand(this.#object(key)))
+      } catch (error) {
+        if (!isMissing(error)) throw error
+      }
+    })
+  }
+
+  #object(key: string): { Bucket: string; Key: string } {
+    checkKey(key)
+    return { Bucket: this.#name, Key: `${this.#prefix}${key}` }
+  }
+}
+
+/** Into one buffer: joining pieces would take the memory twice. */
+async function readBody(body: unknown, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let filled = 0
+  if (body instanceof Readable) {
+    for await (const piece of body) filled += Buffer.isBuffer(piece) ? piece.copy(bytes, filled) : 0
+  }
+  if (filled === length) return bytes
+  throw new DriverError(
+    'transient',
+    `Expected an object of ${length} bytes, the answer ended after ${filled}`,
+  )
+}
+
+function abortable(signal: AbortSignal | undefined): { abortSignal?: AbortSignal } {
+  return signal === undefined ? {} : { abortSignal: signal }
+}

@@ -1,0 +1,40 @@
+import type { Readable } from 'node:stream'
+import type { OpenDevice } from '../../block-io/device.ts'
+
+export type DiskFormat = 'raw' | 'qcow2'
+
+export interface StageProgress {
+  /** Called after each piece was written; total bytes so far. */
+  onBytes?: (bytesTotal: number) => void
+  /** More bytes than this: `invalid`, and the stage is removed. */
+  sizeMaxBytes: number
+  signal: AbortSignal
+}
+
+export interface StagedBytes {
+  readonly sizeBytes: number
+  /** Of the bytes as they were streamed, lower-case hex. */
+  readonly md5: string
+  readonly sha512: string
+}
+
+/**
+ * A place where images are kept, byte for byte as they were uploaded. Bytes arrive in a stage and become an image in one step.
+ * Every method may be repeated after a crash. All failures are DriverError.
+ */
+export interface ImageStore {
+  readonly kind: string
+  /** Streams into the image's stage, hashing on the way; replaces an earlier stage; on failure nothing stays behind. */
+  writeStage(imageId: string, source: Readable, progress: StageProgress): Promise<StagedBytes>
+  /** The staged bytes, for inspection. Missing: `notFound`. */
+  openStage(imageId: string, format: DiskFormat): Promise<OpenDevice>
+  /** Stage becomes image (flushed, atomic). Already an image and no stage: fine. */
+  publish(imageId: string): Promise<void>
+  discardStage(imageId: string): Promise<void>
+  deleteImage(imageId: string): Promise<void>
+  /** `sizeBytes` of the device is the file's size; for qcow2 the device is marked untrusted. */
+  openImage(imageId: string, format: DiskFormat): Promise<OpenDevice>
+  /** The bytes as uploaded. `start` inclusive, `end` exclusive. */
+  readImage(imageId: string, range?: { start: number; end: number }): Promise<Readable>
+  list(): Promise<{ imageIds: string[]; stageIds: string[] }>
+}

@@ -1,0 +1,47 @@
+import type { OpenDevice } from '../../block-io/device.ts'
+
+export interface VolumeCapabilities {
+  /** `cloneSnapshot` exists and costs no copying of data. */
+  readonly clone: boolean
+  /** A clone is independent of its snapshot at once (reflink): nothing to flatten. */
+  readonly reflink: boolean
+}
+
+/** How a new volume came by its bytes, in the operation's record. */
+export type ClonePath = 'reflink' | 'qcow2-layer' | 'rbd-clone'
+
+export interface SnapshotRef {
+  readonly volumeId: string
+  readonly snapshotId: string
+}
+
+/**
+ * A place where volumes are kept. Every method may be called again after a crash at any point of an earlier call, with the same
+ * arguments, and then ends in the same state. All failures are DriverError. Ids are UUIDs, checked by the caller's caller and
+ * again here: they become file names. No method is called concurrently for one volume by volflow itself (locks are rows).
+ */
+export interface VolumeDriver {
+  readonly kind: string
+  readonly capabilities: VolumeCapabilities
+  /** All zeroes. Exists already with the same size: fine; with another size: `invalid`. */
+  createVolume(volume: { volumeId: string; sizeBytes: number }): Promise<void>
+  /** Removes the volume and everything that only it needed. Missing: fine. */
+  deleteVolume(volume: { volumeId: string }): Promise<void>
+  /** The volume's bytes as they are now, immutable. Exists already: fine. Source missing: `notFound`. */
+  createSnapshot(snapshot: SnapshotRef): Promise<void>
+  /** Missing: fine. Clones of the snapshot keep working. */
+  deleteSnapshot(snapshot: SnapshotRef): Promise<void>
+  /** A writable volume with the snapshot's bytes, zeroes up to `sizeBytes` (at least the snapshot's size, else `invalid`). */
+  cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
+  /** `write` opens the volume's own bytes for the caller alone; `read` may be shared. Missing: `notFound`. */
+  openVolume(volume: { volumeId: string; access: 'read' | 'write' }): Promise<OpenDevice>
+  openSnapshot(snapshot: SnapshotRef): Promise<OpenDevice>
+  /**
+   * Only where snapshots make reads slower: merges what deleted snapshots left. Takes as long as copying that; call it in the
+   * background, without writers of the volume, and from one process per backend at a time. `busy` when a process has one of the layers open. Missing: fine.
+   */
+  compactVolume?(volume: { volumeId: string; signal: AbortSignal }): Promise<void>
+  /** Ids of everything kept here, for fsck and the checker. */
+  list(): Promise<{ volumeIds: string[]; snapshots: SnapshotRef[] }>
+  capacity(): Promise<{ totalBytes: number; freeBytes: number }>
+}

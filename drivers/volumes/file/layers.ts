@@ -1,0 +1,112 @@
+/**
+ * A volume or snapshot is a directory that holds its whole chain of layers: `0.raw` at the base, then `1.qcow2`, `2.qcow2`, …, the
+ * newest last. Directories share a layer by hard links, so the file system's own link count says how many need it, and that count
+ * cannot drift: a layer with one link belongs to this directory alone and may be written, one with more is frozen.
+ * A layer has the same name in every directory, so the relative backing names in the qcow2 headers are right everywhere (until a
+ * merge takes the layer below away: then a number is missing). They are there for people with rescue tools; we open every layer by
+ * its explicit path and format.
+ */
+import { constants } from 'node:fs'
+import { copyFile, link, open, readdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Blockdev } from '../../../block-io/device.ts'
+import { runProcess } from '../../../block-io/process.ts'
+import { DriverError } from '../../../domain/errors.ts'
+import { LIMITS } from '../../../domain/limits.ts'
+import { ifPresent, syncPath } from './durable.ts'
+
+const LAYER_NAME = /^(\d+)\.(raw|qcow2)$/
+/** Of the virtual size in a qcow2 header: 8 bytes, big-endian. */
+const QCOW2_SIZE_OFFSET = 24
+
+export interface Layer {
+  readonly path: string
+  readonly depth: number
+  readonly format: 'raw' | 'qcow2'
+}
+
+/** Base first. */
+export type Layers = readonly [Layer, ...Layer[]]
+
+export interface Chain {
+  readonly layers: Layers
+  readonly top: Layer
+  readonly sizeBytes: number
+  /** Another directory needs the top layer too: it must not be written. */
+  readonly frozen: boolean
+}
+
+/** The layers in a directory; undefined when there is no such directory. */
+export async function readChain(directory: string): Promise<Chain | undefined> {
+  const names = await ifPresent(readdir(directory))
+  if (names === undefined) return undefined
+  const layers = names.flatMap((name) => parseLayer(directory, name)).toSorted((a, b) => a.depth - b.depth)
+  const [base, ...above] = layers
+  if (base?.format !== 'raw' || above.some(({ format }) => format === 'raw')) {
+    const found = names.join(', ') || 'nothing'
+    throw new DriverError(
+      'corrupt',
+      `Expected ${basename(directory)} to hold 0.raw and qcow2 layers over it, got ${found}`,
+    )
+  }
+  const top = above.at(-1) ?? base
+  const { nlink, size } = await stat(top.path)
+  const sizeBytes = top.format === 'raw' ? size : await readVirtualSize(top.path)
+  return { layers: [base, ...above], top, sizeBytes, frozen: nlink > 1 }
+}
+
+function parseLayer(directory: string, name: string): Layer[] {
+  const match = LAYER_NAME.exec(name)
+  if (match === null) return []
+  return [
+    { path: join(directory, name), depth: Number(match[1]), format: match[2] === 'raw' ? 'raw' : 'qcow2' },
+  ]
+}
+
+async function readVirtualSize(path: string): Promise<number> {
+  await using handle = await open(path, 'r')
+  const bytes = Buffer.alloc(8)
+  await handle.read(bytes, 0, bytes.length, QCOW2_SIZE_OFFSET)
+  return Number(bytes.readBigUInt64BE())
+}
+
+/** Puts the chain into another directory: the same files under a second name, or, with `reflink`, independent copies. */
+export async function shareLayers(chain: Chain, directory: string, reflink: boolean): Promise<void> {
+  for (const layer of chain.layers) {
+    const copy = join(directory, basename(layer.path))
+    if (reflink) {
+      await copyFile(layer.path, copy, constants.COPYFILE_FICLONE_FORCE)
+      await syncPath(copy)
+    } else {
+      await link(layer.path, copy)
+    }
+  }
+}
+
+/** Makes the next layer over `top` in `directory`: nothing in it yet, `sizeBytes` long. */
+export async function createOverlay(directory: string, top: Layer, sizeBytes: number): Promise<string> {
+  const path = join(directory, `${top.depth + 1}.qcow2`)
+  // -u: the backing file is not opened, so neither its content nor its locks matter.
+  const backing = ['-u', '-F', top.format, '-b', basename(top.path)]
+  await runProcess('qemu-img', ['create', '-q', '-f', 'qcow2', ...backing, path, `${sizeBytes}`], {
+    timeoutMs: LIMITS.stallMs,
+  })
+  await syncPath(path)
+  return path
+}
+
+/** The chain as qemu opens it. The upper `writable` layers may be written: none, the top one, or two for a merge. */
+export function blockdevOf([base, ...above]: Layers, writable: 0 | 1 | 2): Blockdev {
+  const isWritable = (index: number) => index > above.length - writable
+  return above.reduce(
+    (backing, layer, index) => node(layer, isWritable(index + 1), backing),
+    node(base, isWritable(0), undefined),
+  )
+}
+
+function node({ format, path }: Layer, writable: boolean, backing: Blockdev | undefined): Blockdev {
+  // With discard=unmap zeroes that are written become holes. Discarded bytes read as zeroes on every layer we make.
+  const options = writable ? { discard: 'unmap' } : { 'read-only': true }
+  const file = { driver: 'file', filename: path, ...options }
+  return { driver: format, ...options, file, ...(backing === undefined ? {} : { backing }) }
+}

@@ -1,0 +1,15 @@
+import type { VolumeDriver } from './driver.ts'
+import { openFileVolumeDriver } from './file/file-volume-driver.ts'
+
+/** What the configuration says about one backend. `path`: the directory, on this host. */
+export interface VolumeDriverConfig {
+  readonly driver: 'file'
+  readonly path: string
+}
+
+export function openVolumeDriver(config: VolumeDriverConfig): Promise<VolumeDriver> {
+  switch (config.driver) {
+    case 'file':
+      return openFileVolumeDriver(config.path)
+  }
+}

@@ -1,0 +1,21 @@
+import type { FileHandle } from 'node:fs/promises'
+import { DriverError } from '../domain/errors.ts'
+
+/** What the file has from `offset` on, at most `length` bytes. */
+export async function readUpTo(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(length)
+  let filled = 0
+  while (filled < length) {
+    const { bytesRead } = await handle.read(buffer, filled, length - filled, offset + filled)
+    if (bytesRead === 0) break
+    filled += bytesRead
+  }
+  return buffer.subarray(0, filled)
+}
+
+/** All of it, or `invalid`: the file has become shorter than the caller said. */
+export async function readFully(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+  const bytes = await readUpTo(handle, offset, length)
+  if (bytes.length === length) return bytes
+  throw new DriverError('invalid', `Expected the file to reach ${offset + length} bytes, it ends before`)
+}

@@ -1,0 +1,106 @@
+/** A whole volflow in a folder of its own, used from outside: over HTTP, and by looking at its processes and files. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startProcess } from '../../block-io/process.ts'
+import { VolflowClient } from '../../sdk/client.ts'
+import { childrenOf } from './processes.ts'
+import { freePort } from './servers.ts'
+
+export type ServiceName = 'api' | 'control-worker' | 'data-worker'
+
+export interface Installation {
+  readonly client: VolflowClient
+  readonly dataFolder: string
+  readonly apiUrl: string
+  readonly webUiUrl: string
+  readonly temporalAddress: string
+  readonly pid: number
+  /** Of the process that runs now; undefined while it is being started again. */
+  pidOf(service: ServiceName): Promise<number | undefined>
+  stop(): Promise<void>
+}
+
+/** A target as volflow.yaml has it; for S3 the credentials are written to a file beside it. */
+export type Target =
+  | { readonly driver: 'directory'; readonly path: string }
+  | {
+      readonly driver: 's3'
+      readonly endpoint: string
+      readonly bucket: string
+      readonly prefix?: string
+      readonly accessKeyId: string
+      readonly secretAccessKey: string
+    }
+
+const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+
+/** `volflow up` on free ports. Throws with what it said when it does not come up. */
+export async function startInstallation(
+  dataFolder: string,
+  targets: Readonly<Record<string, Target>>,
+  signal: AbortSignal,
+): Promise<Installation> {
+  const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
+  await mkdir(dataFolder, { recursive: true, mode: 0o700 })
+  await writeConfig(dataFolder, ports, targets)
+  const { promise: announced, resolve: onAnnounced } = Promise.withResolvers<void>()
+  const temporaryFolder = join(dataFolder, 'tmp')
+  await mkdir(temporaryFolder)
+  const up = startProcess(process.execPath, [MAIN, 'up', '--data', dataFolder], {
+    // What a killed process leaves there goes with the data folder.
+    env: { TMPDIR: temporaryFolder },
+    onStdoutLine: (line) => {
+      if (line.startsWith('volflow is up')) onAnnounced()
+    },
+  })
+  const { promise: aborted, reject: onAborted } = Promise.withResolvers<never>()
+  const abort = () => onAborted(signal.reason)
+  signal.addEventListener('abort', abort, { once: true })
+  const ended = up.exited.then(({ failure, stderr }) => {
+    throw new Error(`Expected volflow to come up, got: ${failure?.message ?? stderr}`)
+  })
+  try {
+    signal.throwIfAborted()
+    await Promise.race([announced, ended, aborted])
+  } catch (error) {
+    await up.stop()
+    throw error
+  } finally {
+    signal.removeEventListener('abort', abort)
+  }
+  const apiUrl = `http://127.0.0.1:${ports.api}`
+  const pid = up.pid ?? 0
+  return {
+    client: new VolflowClient({ baseUrl: apiUrl }),
+    dataFolder,
+    apiUrl,
+    webUiUrl: `http://127.0.0.1:${ports.webUi}`,
+    temporalAddress: `127.0.0.1:${ports.temporal}`,
+    pid,
+    pidOf: async (service) => (await childrenOf(pid)).find(({ command }) => command.includes(service))?.pid,
+    stop: () => up.stop(),
+  }
+}
+
+async function writeConfig(
+  dataFolder: string,
+  ports: { api: number; temporal: number; webUi: number },
+  targets: Readonly<Record<string, Target>>,
+): Promise<void> {
+  const entries = Object.entries(targets).map(async ([name, target]) => {
+    if (target.driver === 'directory') return [name, target] as const
+    const { accessKeyId, secretAccessKey, ...rest } = target
+    const credentialsFile = `${name}-credentials.json`
+    const credentials = JSON.stringify({ accessKeyId, secretAccessKey })
+    await writeFile(join(dataFolder, credentialsFile), credentials, { mode: 0o600 })
+    return [name, { ...rest, credentialsFile }] as const
+  })
+  const config = {
+    api: { port: ports.api },
+    temporal: { port: ports.temporal, uiPort: ports.webUi },
+    targets: Object.fromEntries(await Promise.all(entries)),
+  }
+  // JSON is YAML.
+  await writeFile(join(dataFolder, 'volflow.yaml'), JSON.stringify(config, null, 2))
+}

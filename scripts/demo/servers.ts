@@ -1,0 +1,84 @@
+/** Programs that run while the demo or a benchmark does. They die with us, however we end. */
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
+import { startProcess } from '../../block-io/process.ts'
+import { locate } from '../setup/locate.ts'
+
+export interface S3Server {
+  readonly endpoint: string
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly bucket: string
+  stop(): Promise<void>
+}
+
+const START_TIMEOUT_MS = 20_000
+const POLL_MS = 50
+const BUCKET = 'backups'
+const CREDENTIALS = { accessKeyId: 'volflow-demo', secretAccessKey: 'volflow-demo-secret' }
+
+/** VersityGW over a folder, with one bucket; undefined where it is not installed. */
+export async function startS3(folder: string, signal: AbortSignal): Promise<S3Server | undefined> {
+  const program = locate('versitygw')
+  if (program === undefined) return undefined
+  const port = await freePort()
+  const server = startProcess(program, ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder], {
+    env: { ROOT_ACCESS_KEY: CREDENTIALS.accessKeyId, ROOT_SECRET_KEY: CREDENTIALS.secretAccessKey },
+    onStdoutLine: () => {},
+  })
+  const endpoint = `http://127.0.0.1:${port}`
+  try {
+    const ended = server.exited.then((exit) => exit.failure ?? new Error('the S3 server ended'))
+    await untilMade(endpoint, ended, signal)
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return { endpoint, ...CREDENTIALS, bucket: BUCKET, stop: () => server.stop() }
+}
+
+/** A port of 127.0.0.1 that nobody listened on a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  const port = await listen(server)
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+export async function listen(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('Expected a TCP address')
+  return address.port
+}
+
+/** A server that makes a bucket is ready. */
+async function untilMade(endpoint: string, ended: Promise<Error>, signal: AbortSignal): Promise<void> {
+  const client = new S3Client({
+    endpoint,
+    region: 'us-east-1',
+    credentials: CREDENTIALS,
+    forcePathStyle: true,
+    maxAttempts: 1,
+  })
+  const deadlineMs = Date.now() + START_TIMEOUT_MS
+  try {
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        await client.send(new CreateBucketCommand({ Bucket: BUCKET }))
+        return
+      } catch (error) {
+        if (Date.now() > deadlineMs) throw error
+        const early = await Promise.race([ended, sleep(POLL_MS)])
+        if (early !== undefined) throw early
+      }
+    }
+  } finally {
+    client.destroy()
+  }
+}

@@ -1,0 +1,31 @@
+import { rename } from 'node:fs/promises'
+import { join } from 'node:path'
+import { runInstaller } from './command.ts'
+import { downloadArchive, goPlatform } from './download.ts'
+import { CACHE_BIN, CACHE_FOLDER, locate } from './locate.ts'
+import { publishProgram, withStagingFolder } from './staging.ts'
+
+/** For machines that have no Go; any Go from 1.21 on fetches the version that a module asks for. */
+const GO_VERSION = '1.26.8'
+
+/** Builds one program of a Go module at a pinned version into the cache. */
+export async function goInstall(packageAtVersion: string, program: string): Promise<void> {
+  const go = locate('go') ?? (await downloadGo())
+  await withStagingFolder(async (folder) => {
+    await runInstaller(go, ['install', packageAtVersion], { GOBIN: folder })
+    await publishProgram(folder, program)
+  })
+}
+
+export function goRemedy(packageAtVersion: string): string {
+  return `GOBIN=${CACHE_BIN} go install ${packageAtVersion} (Go 1.26 is at https://go.dev/dl)`
+}
+
+async function downloadGo(): Promise<string> {
+  const { platform, arch } = goPlatform()
+  await withStagingFolder(async (folder) => {
+    await downloadArchive(`https://go.dev/dl/go${GO_VERSION}.${platform}-${arch}.tar.gz`, folder)
+    await rename(join(folder, 'go'), join(CACHE_FOLDER, 'go'))
+  })
+  return join(CACHE_FOLDER, 'go', 'bin', 'go')
+}

@@ -1,0 +1,191 @@
+import { UnreachableError } from './errors.ts'
+import { asUnreachable, readEvents, withReconnect } from './event-stream.ts'
+import { type Body, type ClientOptions, type HttpRequest, type RequestOptions, sendRequest } from './http.ts'
+import type {
+  Accepted,
+  Backup,
+  BackupAccepted,
+  BackupPage,
+  CreateBackupInput,
+  CreateImageInput,
+  CreateSnapshotInput,
+  CreateVolumeInput,
+  Image,
+  ImageAccepted,
+  ImagePage,
+  Operation,
+  OperationPage,
+  Snapshot,
+  SnapshotAccepted,
+  SnapshotPage,
+  Volume,
+  VolumeAccepted,
+  VolumePage,
+} from './types.ts'
+
+interface PageFilter {
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly marker?: string
+}
+
+export interface ResourceFilter extends PageFilter {
+  readonly name?: string
+  readonly status?: string
+}
+
+export interface OperationFilter extends PageFilter {
+  readonly state?: Operation['state']
+  readonly kind?: Operation['kind']
+  readonly resourceId?: string
+}
+
+export interface UploadOptions extends RequestOptions {
+  /** Of the whole file. Left out: the server learns it at the end. */
+  readonly sizeBytes?: number
+  /** Lower-case hex; other bytes are refused. */
+  readonly sha512?: string
+}
+
+/** The native API. Methods throw ApiError for a refusal and UnreachableError where nobody answers. */
+export class VolflowClient {
+  readonly #options: ClientOptions
+
+  constructor(options: ClientOptions) {
+    this.#options = options
+  }
+
+  createImage(image: CreateImageInput, options?: RequestOptions): Promise<Image> {
+    return this.#json({ method: 'POST', path: '/images', json: image, ...options })
+  }
+
+  listImages(filter: ResourceFilter = {}, options?: RequestOptions): Promise<ImagePage> {
+    return this.#json({ method: 'GET', path: '/images', query: { ...filter }, ...options })
+  }
+
+  showImage(id: string, options?: RequestOptions): Promise<Image> {
+    return this.#json({ method: 'GET', path: `/images/${encodeURIComponent(id)}`, ...options })
+  }
+
+  /** Sends the bytes of a queued image; the operation then checks them. No time limit: pass a signal. */
+  uploadImage(
+    id: string,
+    bytes: Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,
+    { sizeBytes, sha512, ...options }: UploadOptions = {},
+  ): Promise<ImageAccepted> {
+    const headers = {
+      'content-type': 'application/octet-stream',
+      ...(sizeBytes === undefined ? {} : { 'content-length': String(sizeBytes) }),
+      ...(sha512 === undefined ? {} : { 'x-volflow-sha512': sha512 }),
+    }
+    const path = `/images/${encodeURIComponent(id)}/file`
+    return this.#json({ method: 'PUT', path, body: bytes as Body, headers, timeoutMs: 0, ...options })
+  }
+
+  createVolume(volume: CreateVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    return this.#json({ method: 'POST', path: '/volumes', json: volume, ...options })
+  }
+
+  listVolumes(filter: ResourceFilter = {}, options?: RequestOptions): Promise<VolumePage> {
+    return this.#json({ method: 'GET', path: '/volumes', query: { ...filter }, ...options })
+  }
+
+  showVolume(id: string, options?: RequestOptions): Promise<Volume> {
+    return this.#json({ method: 'GET', path: `/volumes/${encodeURIComponent(id)}`, ...options })
+  }
+
+  deleteVolume(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'DELETE', path: `/volumes/${encodeURIComponent(id)}`, ...options })
+  }
+
+  createSnapshot(snapshot: CreateSnapshotInput, options?: RequestOptions): Promise<SnapshotAccepted> {
+    return this.#json({ method: 'POST', path: '/snapshots', json: snapshot, ...options })
+  }
+
+  listSnapshots(filter: ResourceFilter = {}, options?: RequestOptions): Promise<SnapshotPage> {
+    return this.#json({ method: 'GET', path: '/snapshots', query: { ...filter }, ...options })
+  }
+
+  showSnapshot(id: string, options?: RequestOptions): Promise<Snapshot> {
+    return this.#json({ method: 'GET', path: `/snapshots/${encodeURIComponent(id)}`, ...options })
+  }
+
+  deleteSnapshot(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'DELETE', path: `/snapshots/${encodeURIComponent(id)}`, ...options })
+  }
+
+  createBackup(backup: CreateBackupInput, options?: RequestOptions): Promise<BackupAccepted> {
+    return this.#json({ method: 'POST', path: '/backups', json: backup, ...options })
+  }
+
+  listBackups(filter: ResourceFilter = {}, options?: RequestOptions): Promise<BackupPage> {
+    return this.#json({ method: 'GET', path: '/backups', query: { ...filter }, ...options })
+  }
+
+  showBackup(id: string, options?: RequestOptions): Promise<Backup> {
+    return this.#json({ method: 'GET', path: `/backups/${encodeURIComponent(id)}`, ...options })
+  }
+
+  deleteBackup(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'DELETE', path: `/backups/${encodeURIComponent(id)}`, ...options })
+  }
+
+  /** Removes from the target what no backup needs any more. */
+  collectTarget(name: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'POST', path: `/targets/${encodeURIComponent(name)}/collect`, ...options })
+  }
+
+  listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {
+    return this.#json({ method: 'GET', path: '/operations', query: { ...filter }, ...options })
+  }
+
+  showOperation(id: string, options?: RequestOptions): Promise<Operation> {
+    return this.#json({ method: 'GET', path: `/operations/${encodeURIComponent(id)}`, ...options })
+  }
+
+  cancelOperation(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'POST', path: `/operations/${encodeURIComponent(id)}/cancel`, ...options })
+  }
+
+  /** The operation now and after each change, until it has ended. Survives a service that is started again meanwhile. */
+  watchOperation(id: string, { signal }: Pick<RequestOptions, 'signal'> = {}): AsyncIterable<Operation> {
+    return withReconnect(() => this.#events(id, signal), hasEnded, signal)
+  }
+
+  /** Resolves with the ended operation, whichever way it ended. */
+  async waitForOperation(
+    id: string,
+    { signal, onChange }: Pick<RequestOptions, 'signal'> & { onChange?: (operation: Operation) => void } = {},
+  ): Promise<Operation> {
+    for await (const operation of this.watchOperation(id, signal === undefined ? {} : { signal })) {
+      onChange?.(operation)
+      if (hasEnded(operation)) return operation
+    }
+    throw new Error('A watch ends with an ended operation')
+  }
+
+  async *#events(id: string, signal: AbortSignal | undefined): AsyncGenerator<Operation> {
+    const path = `/operations/${encodeURIComponent(id)}/events`
+    const headers = { accept: 'text/event-stream' }
+    const request: HttpRequest = { method: 'GET', path, headers, timeoutMs: 0 }
+    const response = await sendRequest(this.#options, signal === undefined ? request : { ...request, signal })
+    if (response.body === null) return
+    for await (const data of asUnreachable(readEvents(response.body), this.#options.baseUrl)) {
+      yield JSON.parse(data) as Operation
+    }
+  }
+
+  async #json<T>(request: HttpRequest): Promise<T> {
+    const response = await sendRequest(this.#options, request)
+    try {
+      return (await response.json()) as T
+    } catch (error) {
+      request.signal?.throwIfAborted()
+      throw new UnreachableError(this.#options.baseUrl, { cause: error })
+    }
+  }
+}
+
+export function hasEnded(operation: Pick<Operation, 'finishedAt'>): boolean {
+  return operation.finishedAt !== null
+}

@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { pino } from 'pino'
+import { onTestFinished } from 'vitest'
+import { createApi } from '../../api/app.ts'
+import type { ApiDependencies } from '../../api/dependencies.ts'
+import { type Database, openDatabase } from '../../database/open.ts'
+import { requestCancel } from '../../database/operations/cancel.ts'
+import type { ImageStore } from '../../drivers/images/driver.ts'
+import { openImageStore } from '../../drivers/images/registry.ts'
+import { VolflowClient } from '../../sdk/client.ts'
+import { tempDir } from '../support/temp-dir.ts'
+
+export interface TestApi {
+  readonly app: FastifyInstance
+  readonly database: Database
+  readonly store: ImageStore
+  readonly dispatched: string[]
+  readonly url: string
+  readonly client: VolflowClient
+}
+
+/** A real API on a port of its own, with a real database and image store; operations are accepted, and end only by the test's hand. */
+export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
+  const folder = await tempDir()
+  const database = await openDatabase(join(folder, 'volflow.db'))
+  const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
+  const dispatched: string[] = []
+  const app = createApi({
+    database,
+    dispatch: async (operationId) => void dispatched.push(operationId),
+    cancel: async (key) => void (await requestCancel(database, key)),
+    places: { backends: ['local'], stores: ['files'], targets: ['disk', 's3'] },
+    imageStores: new Map([['files', store]]),
+    logger: pino({ enabled: false }),
+    isReady: async () => ({ ready: true, checks: { database: 'ok' } }),
+    ...overrides,
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  onTestFinished(async () => {
+    await app.close()
+    await database.destroy()
+  })
+  return { app, database, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
+}

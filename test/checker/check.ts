@@ -1,0 +1,80 @@
+/**
+ * Looks at an installation from outside, with nothing of the product's code, and says what is not as it should be. For an
+ * installation that is stopped, or has nothing to do.
+ */
+import { checkDatabase, type Row, readRows } from './database.ts'
+import { checkFileBackend } from './file-backend.ts'
+import { checkHistories } from './histories.ts'
+import { checkImageStore } from './image-store.ts'
+import type { CheckedInstallation } from './installation.ts'
+import { checkProcesses, checkTemporaryFolder } from './processes.ts'
+import { checkTarget } from './repository/check-target.ts'
+import { checkSecrets, needlesOf } from './secrets.ts'
+
+/** What is wrong, each as a sentence that says where. Empty: nothing. */
+export async function findViolations(installation: CheckedInstallation): Promise<string[]> {
+  const { dataFolder, temporaryFolder, temporal, runningPid } = installation
+  const rows = readRows(installation)
+  const violations = [
+    ...checkDatabase(rows),
+    ...checkPlaces(installation, rows),
+    ...(await checkProcesses(
+      [dataFolder, ...(temporaryFolder === undefined ? [] : [temporaryFolder])],
+      runningPid,
+    )),
+    ...(await checkSecrets(installation)),
+  ]
+  if (temporaryFolder !== undefined) {
+    violations.push(...(await checkTemporaryFolder(temporaryFolder, runningPid !== undefined)))
+  }
+  if (temporal !== undefined) {
+    violations.push(...(await checkHistories(temporal, rows.operations, await needlesOf(installation))))
+  }
+  for (const [name, path] of Object.entries(installation.backends)) {
+    const here = (row: Row) => row.backend === name
+    const { volumes, snapshots } = rows
+    violations.push(
+      ...(await checkFileBackend({
+        name,
+        path,
+        volumes: volumes.filter(here),
+        snapshots: snapshots.filter(here),
+      })),
+    )
+  }
+  for (const [name, path] of Object.entries(installation.stores)) {
+    const images = rows.images.filter((row) => row.store === name)
+    violations.push(...(await checkImageStore({ name, path, images })))
+  }
+  for (const [name, place] of Object.entries(installation.targets)) {
+    const backups = rows.backups.filter((row) => row.target === name)
+    const { masterKeyFile, collected = false } = installation
+    violations.push(...(await checkTarget({ name, place, masterKeyFile, backups, collected })))
+  }
+  return violations
+}
+
+/** Throws with all violations. */
+export async function expectClean(installation: CheckedInstallation): Promise<void> {
+  const violations = await findViolations(installation)
+  if (violations.length === 0) return
+  throw new Error(
+    `Expected a clean installation, found:\n${violations.map((line) => `- ${line}`).join('\n')}`,
+  )
+}
+
+function checkPlaces(
+  { backends, stores, targets }: CheckedInstallation,
+  rows: ReturnType<typeof readRows>,
+): string[] {
+  const unknown = (what: string, all: readonly Row[], column: string, known: object) =>
+    all
+      .filter((row) => !(String(row[column]) in known))
+      .map((row) => `database: ${what} ${row.id} is in ${column} ${row[column]}, which is not configured`)
+  return [
+    ...unknown('volume', rows.volumes, 'backend', backends),
+    ...unknown('snapshot', rows.snapshots, 'backend', backends),
+    ...unknown('image', rows.images, 'store', stores),
+    ...unknown('backup', rows.backups, 'target', targets),
+  ]
+}

@@ -1,0 +1,115 @@
+/** What the database says, read straight from its file. */
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { CheckedInstallation } from './installation.ts'
+
+export type Row = Readonly<Record<string, string | number | null>>
+
+export interface Rows {
+  readonly volumes: readonly Row[]
+  readonly snapshots: readonly Row[]
+  readonly images: readonly Row[]
+  readonly backups: readonly Row[]
+  readonly operations: readonly Row[]
+  readonly operation_resources: readonly Row[]
+  readonly artifacts: readonly Row[]
+  readonly attempts: readonly Row[]
+  readonly uploads: readonly Row[]
+  readonly idempotency_keys: readonly Row[]
+}
+
+const TABLES = [
+  'volumes',
+  'snapshots',
+  'images',
+  'backups',
+  'operations',
+  'operation_resources',
+  'artifacts',
+  'attempts',
+  'uploads',
+  'idempotency_keys',
+] as const satisfies readonly (keyof Rows)[]
+
+/** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
+const TERMINAL: Readonly<Record<string, readonly string[]>> = {
+  volumes: ['available', 'in-use', 'error', 'error_deleting', 'error_restoring', 'error_extending'],
+  snapshots: ['available', 'error', 'error_deleting'],
+  images: ['queued', 'active', 'deactivated'],
+  backups: ['available', 'error', 'error_deleting'],
+}
+
+export function readRows({ dataFolder }: Pick<CheckedInstallation, 'dataFolder'>): Rows {
+  const database = new DatabaseSync(join(dataFolder, 'volflow.db'), { readOnly: true, timeout: 10_000 })
+  try {
+    const read = (table: string) => database.prepare(`select * from ${table}`).all() as unknown as Row[]
+    return Object.fromEntries(TABLES.map((table) => [table, read(table)])) as unknown as Rows
+  } finally {
+    database.close()
+  }
+}
+
+export function checkDatabase(rows: Rows): string[] {
+  return [
+    ...restlessResources(rows),
+    ...openOperations(rows),
+    ...leftoverRows(rows),
+    ...rows.uploads
+      .filter((upload) => Number(upload.lease_expires_at_ms) < Date.now())
+      .map((upload) => `database: upload of image ${upload.image_id} expired and is still there`),
+    ...danglingReferences(rows),
+  ]
+}
+
+function restlessResources(rows: Rows): string[] {
+  return Object.entries(TERMINAL).flatMap(([table, statuses]) =>
+    rows[table as 'volumes']
+      .filter((row) => !statuses.includes(String(row.status)))
+      .map((row) => `database: ${table} ${row.id} is ${row.status}, which is not a terminal status`),
+  )
+}
+
+function openOperations({ operations }: Rows): string[] {
+  return operations.flatMap(({ id, kind, state, finished_at: finishedAt }) => {
+    if (state === 'pending' || state === 'running')
+      return [`database: operation ${kind}/${id} is still ${state}`]
+    if (finishedAt === null)
+      return [`database: operation ${kind}/${id} is ${state} without a time of its end`]
+    return []
+  })
+}
+
+function leftoverRows(rows: Rows): string[] {
+  return [
+    ...rows.operation_resources.map(
+      (lock) =>
+        `database: lock of ${lock.resource_type} ${lock.resource_id} by operation ${lock.operation_id}`,
+    ),
+    ...rows.artifacts.map(
+      (artifact) =>
+        `database: artifact ${artifact.kind} ${artifact.id} of operation ${artifact.operation_id}`,
+    ),
+    ...rows.attempts.map(
+      (attempt) => `database: attempt of ${attempt.activity} of operation ${attempt.operation_id}`,
+    ),
+  ]
+}
+
+function danglingReferences(rows: Rows): string[] {
+  const operations = new Set(rows.operations.map((operation) => operation.id))
+  const volumes = new Set(rows.volumes.map((volume) => volume.id))
+  return [
+    ...rows.snapshots
+      .filter((snapshot) => !volumes.has(snapshot.volume_id ?? ''))
+      .map(
+        (snapshot) =>
+          `database: snapshot ${snapshot.id} belongs to volume ${snapshot.volume_id}, which is gone`,
+      ),
+    ...rows.idempotency_keys
+      .filter((key) => key.operation_id !== null && !operations.has(key.operation_id ?? ''))
+      .map(
+        (key) =>
+          `database: idempotency key ${key.idempotency_key} names the unknown operation ${key.operation_id}`,
+      ),
+  ]
+}

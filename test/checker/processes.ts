@@ -1,0 +1,74 @@
+/** Processes that work on an installation, as /proc shows them. */
+import { readdir, readFile, readlink } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+
+export interface FoundProcess {
+  readonly pid: number
+  readonly parentPid: number
+  readonly command: readonly string[]
+  /** What ties it to the folder: its command line, its working directory, files below the folder that it has open. */
+  readonly because: readonly string[]
+}
+
+/** Programs that `volflow up` keeps running; everything else below it belongs to an operation. */
+const SERVICES = ['node', 'temporal']
+
+/** Processes with one of the folders on their command line, as working directory, or with open files below it; never ourselves. */
+export async function processesUnder(folders: readonly string[]): Promise<FoundProcess[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const found = await Promise.all(
+    pids.filter((pid) => pid !== process.pid).map((pid) => inspect(pid, folders).catch(() => undefined)),
+  )
+  return found.filter((one) => one !== undefined)
+}
+
+/** Which of them should not be there: all when stopped; else all that are not services below `runningPid`. */
+export async function checkProcesses(folders: readonly string[], runningPid?: number): Promise<string[]> {
+  const found = await processesUnder(folders)
+  return found
+    .filter((one) => runningPid === undefined || !isService(one, found, runningPid))
+    .map(
+      ({ pid, command, because }) => `process ${pid} is left: ${command.join(' ')} (${because.join('; ')})`,
+    )
+}
+
+function isService(one: FoundProcess, all: readonly FoundProcess[], runningPid: number): boolean {
+  if (!SERVICES.includes(basename(one.command[0] ?? ''))) return false
+  for (let current: FoundProcess | undefined = one; current !== undefined;) {
+    const { pid, parentPid }: FoundProcess = current
+    if (pid === runningPid || parentPid === runningPid) return true
+    current = all.find((other) => other.pid === parentPid)
+  }
+  return false
+}
+
+async function inspect(pid: number, folders: readonly string[]): Promise<FoundProcess | undefined> {
+  const isBelow = (path: string) => folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+  const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1)
+  const because = command.some((word) => folders.some((folder) => word.includes(folder)))
+    ? ['command line']
+    : []
+  const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
+  if (isBelow(cwd)) because.push(`works in ${cwd}`)
+  because.push(...(await openFiles(pid)).filter(isBelow).map((path) => `has ${path} open`))
+  if (because.length === 0) return undefined
+  const status = await readFile(`/proc/${pid}/status`, 'utf8')
+  // A zombie has ended; its parent has not been told yet.
+  if (/^State:\s+Z/m.test(status)) return undefined
+  return { pid, parentPid: Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]), command, because }
+}
+
+async function openFiles(pid: number): Promise<string[]> {
+  const folder = `/proc/${pid}/fd`
+  const names = await readdir(folder).catch(() => [])
+  return Promise.all(names.map((name) => readlink(join(folder, name)).catch(() => '')))
+}
+
+/** What is left in the installation's own temporary folder: sockets of processes that are gone, and whatever else. */
+export async function checkTemporaryFolder(folder: string, isRunning: boolean): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  return entries
+    .map((entry) => ({ path: join(entry.parentPath, entry.name), isDirectory: entry.isDirectory() }))
+    .filter(({ isDirectory }) => !(isRunning && isDirectory))
+    .map(({ path }) => `leftover in the temporary folder: ${path}`)
+}

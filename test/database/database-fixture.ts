@@ -1,0 +1,41 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Database, openDatabase } from '../../database/open.ts'
+import type { Actor } from '../../database/operations/accept.ts'
+import { beginOperation } from '../../database/operations/begin.ts'
+import { endOperation, type OperationEnd } from '../../database/operations/end.ts'
+
+export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'] }
+
+export function actor(projectId = 'p1'): Actor {
+  return { projectId, userId: 'u1', requestId: `req-${randomUUID()}` }
+}
+
+/** A real SQLite file, as several processes would share it. */
+export async function temporaryDatabase(): Promise<{ database: Database; file: string; close: () => Promise<void> }> {
+  const folder = await mkdtemp(join(tmpdir(), 'volflow-database-'))
+  const file = join(folder, 'volflow.db')
+  const database = await openDatabase(file)
+  return {
+    database,
+    file,
+    close: async () => {
+      await database.destroy()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/** Runs an accepted operation to an end, as its workflow would. */
+export async function finish(database: Database, operationId: string | null, end: OperationEnd = { outcome: 'succeeded' }) {
+  if (operationId === null) throw new Error('Expected an operation')
+  await beginOperation(database, operationId)
+  await endOperation(database, operationId, end)
+}
+
+export async function statusOf(database: Database, table: 'volumes' | 'snapshots' | 'backups', id: string) {
+  const row = await database.selectFrom(table).select('status').where('id', '=', id).executeTakeFirst()
+  return row?.status
+}

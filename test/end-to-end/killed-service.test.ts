@@ -1,0 +1,87 @@
+import { readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { expectClean } from '../checker/check.ts'
+import { processesUnder } from '../checker/processes.ts'
+import { makeQcow2Image } from '../support/small-images.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { Installation } from './installation.ts'
+import { ended, MiB, sha256OfVolume, until, uploadImage, writtenBytes } from './steps.ts'
+
+const DATA_BYTES = 256 * MiB
+const CONTENT = { sizeBytes: 300 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
+
+let image: { path: string; sha256: string }
+
+beforeAll(async () => {
+  const path = join(await tempDir(), 'image.qcow2')
+  image = { path, sha256: await makeQcow2Image(path, CONTENT) }
+})
+
+test('killed as a whole in the middle of a copy, it carries on when it is started again', async () => {
+  const { installation, operation } = await startCopy()
+  await installation.kill9All()
+  await expectNobodyWrites(installation)
+  await installation.up()
+  await expectFinished(installation, operation.id)
+}, 90_000)
+
+test('when the parent alone is killed, everything goes with it, and the next start carries on', async () => {
+  const { installation, operation } = await startCopy()
+  await installation.kill9Parent()
+  await expectNobodyWrites(installation)
+  await installation.up()
+  await expectFinished(installation, operation.id)
+}, 90_000)
+
+test('Ctrl-C hands over what runs: it ends in order and soon, and the next start carries on', async () => {
+  const { installation, operation } = await startCopy()
+  const stoppedAtMs = Date.now()
+  expect(await installation.stop()).toBe(0)
+  expect(Date.now() - stoppedAtMs).toBeLessThan(20_000)
+  await expectNobodyWrites(installation)
+  await installation.up()
+  const ended = await expectFinished(installation, operation.id)
+  expect(ended.attempt).toBeGreaterThan(1)
+  expect(await installation.stop()).toBe(0)
+  await expectClean(installation.checked())
+}, 90_000)
+
+async function startCopy() {
+  const installation = await Installation.start()
+  onTestFinished(() => installation[Symbol.asyncDispose]())
+  const imageId = await uploadImage(installation, image.path, 'qcow2')
+  const { operation } = await installation.client.createVolume({ imageId })
+  await until(
+    'half is copied',
+    async () => (await writtenBytes(installation, operation.resourceId)) > DATA_BYTES / 2,
+  )
+  return { installation, operation }
+}
+
+/** The kernel ends orphans at once; a moment is allowed for it to take them apart. */
+async function expectNobodyWrites(installation: Installation): Promise<void> {
+  const { dataFolder, temporaryFolder = '' } = installation.checked()
+  await expect.poll(() => processesUnder([dataFolder, temporaryFolder]), { timeout: 2_000 }).toEqual([])
+  const before = await fingerprint(dataFolder)
+  await sleep(1_000)
+  expect(await fingerprint(dataFolder)).toEqual(before)
+}
+
+async function fingerprint(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true })
+  return Promise.all(
+    entries.toSorted().map(async (name) => {
+      const { mtimeMs, blocks, size } = await stat(join(folder, name))
+      return `${name} ${mtimeMs} ${blocks} ${size}`
+    }),
+  )
+}
+
+async function expectFinished(installation: Installation, operationId: string) {
+  const operation = await ended(installation, await installation.client.showOperation(operationId))
+  expect(await sha256OfVolume(installation, operation.resourceId)).toBe(image.sha256)
+  await expectClean(installation.checked())
+  return operation
+}

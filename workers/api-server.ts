@@ -1,0 +1,34 @@
+import { createApi } from '../api/app.ts'
+import { cancelOperation } from '../client/cancel.ts'
+import { dispatchOperation } from '../client/dispatcher.ts'
+import type { Config } from '../config/config.ts'
+import { CONTROL_QUEUE, dataQueue } from '../domain/queues.ts'
+import { openConfiguredDatabase } from './database-file.ts'
+import { createLogger } from './logger.ts'
+import { openStores, placeNames } from './places.ts'
+import { queueChecks } from './queue-checks.ts'
+import { shutdownSignal } from './shutdown.ts'
+import { createTemporalClient } from './temporal-connection.ts'
+
+/** Serves the HTTP API. Holds no state: any number may run, and kill -9 loses nothing that was answered. */
+export async function runApiServer(config: Config): Promise<void> {
+  const logger = createLogger('api')
+  const signal = shutdownSignal()
+  const database = await openConfiguredDatabase(config)
+  const client = createTemporalClient(config)
+  const app = createApi({
+    database,
+    dispatch: (operationId) => dispatchOperation(client, database, operationId),
+    cancel: (key) => cancelOperation(client, database, key),
+    places: placeNames(config),
+    imageStores: await openStores(config),
+    allowedHosts: config.api.allowedHosts,
+    logger,
+    isReady: () => queueChecks(client, config, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
+  })
+  await app.listen({ host: config.api.host, port: config.api.port })
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  await app.close()
+  await client.connection.close()
+  await database.destroy()
+}

@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
+
+/**
+ * Path of the workflows as one script. Bundling takes two seconds and 150 MB, so it is done ahead, in a process of its own, and
+ * again only when a source changed.
+ */
+export async function ensureWorkflowBundle(cacheFolder: string): Promise<string> {
+  const path = join(cacheFolder, `workflows-${await sourceHash()}.js`)
+  if (existsSync(path)) return path
+  const { bundleWorkflowCode } = await import('@temporalio/worker')
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(ROOT, 'workflows/index.ts'),
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
+  })
+  await mkdir(cacheFolder, { recursive: true, mode: 0o700 })
+  const draft = `${path}.${process.pid}`
+  await writeFile(draft, code)
+  await rename(draft, path)
+  return path
+}
+
+async function sourceHash(): Promise<string> {
+  const hash = createHash('sha256')
+  for (const folder of ['workflows', 'domain']) {
+    for (const file of (await readdir(join(ROOT, folder))).toSorted()) {
+      hash.update(file).update(await readFile(join(ROOT, folder, file)))
+    }
+  }
+  hash.update(await readFile(join(ROOT, 'node_modules/@temporalio/worker/package.json')))
+  return hash.digest('hex').slice(0, 16)
+}

@@ -1,0 +1,42 @@
+import { NativeConnection, Worker } from '@temporalio/worker'
+import { createControlActivities } from '../activities/control.ts'
+import { reconcile } from '../client/reconciler.ts'
+import { sweep } from '../client/sweeper.ts'
+import type { Config } from '../config/config.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { CONTROL_QUEUE } from '../domain/queues.ts'
+import { openConfiguredDatabase } from './database-file.ts'
+import { createLogger } from './logger.ts'
+import { loop } from './loop.ts'
+import { shutdownSignal } from './shutdown.ts'
+import { createTemporalClient, temporalAddress } from './temporal-connection.ts'
+import { installRuntime } from './runtime.ts'
+
+/** Runs the workflows and their database steps, and the loops that keep database and Temporal in step. Touches no storage. */
+export async function runControlWorker(config: Config, bundlePath: string): Promise<void> {
+  const logger = createLogger('control')
+  installRuntime(logger)
+  const signal = shutdownSignal()
+  const database = await openConfiguredDatabase(config)
+  const client = createTemporalClient(config)
+  const connection = await NativeConnection.connect({ address: temporalAddress(config) })
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: CONTROL_QUEUE,
+    workflowBundle: { codePath: bundlePath },
+    activities: createControlActivities(database),
+    maxCachedWorkflows: LIMITS.cachedWorkflowsMax,
+    maxConcurrentLocalActivityExecutions: LIMITS.localActivitiesMax,
+    shutdownGraceTime: LIMITS.shutdownGraceMs,
+  })
+  signal.addEventListener('abort', () => worker.shutdown())
+  await Promise.all([
+    worker.run(),
+    loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
+    loop('reconcile', () => reconcile(client, database), { intervalMs: LIMITS.reconcileIntervalMs, signal, logger }),
+  ])
+  await connection.close()
+  await client.connection.close()
+  await database.destroy()
+}

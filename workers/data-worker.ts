@@ -1,0 +1,80 @@
+import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker'
+import type { ActivityDependencies } from '../activities/dependencies.ts'
+import { createDataActivities } from '../activities/index.ts'
+import type { Config } from '../config/config.ts'
+import { loadBackupKey } from '../config/secrets.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { dataQueue, placeQueue } from '../domain/queues.ts'
+import { openConfiguredDatabase } from './database-file.ts'
+import { createLogger } from './logger.ts'
+import { loop } from './loop.ts'
+import { openBackends, openStores, openTargets } from './places.ts'
+import { makeRunFolder, removeRunFolder } from './run-folder.ts'
+import { installRuntime } from './runtime.ts'
+import { shutdownSignal } from './shutdown.ts'
+import { temporalAddress } from './temporal-connection.ts'
+import { clearExpiredUploads } from './uploads.ts'
+
+/** Serves the queues of every configured place: everything that touches storage, and no workflow. */
+export async function runDataWorker(config: Config): Promise<void> {
+  const logger = createLogger('data')
+  installRuntime(logger)
+  const signal = shutdownSignal()
+  const deps = await openDependencies(config)
+  const connection = await NativeConnection.connect({ address: temporalAddress(config) })
+  const activities = createDataActivities(deps)
+  const workers = await Promise.all(
+    queues(config).map(({ taskQueue, concurrency }) =>
+      Worker.create({
+        connection,
+        namespace: config.temporal.namespace,
+        taskQueue,
+        activities,
+        ...activityOptions(concurrency),
+      }),
+    ),
+  )
+  signal.addEventListener('abort', () => workers.forEach((worker) => worker.shutdown()))
+  await Promise.all([
+    ...workers.map((worker) => worker.run()),
+    loop('expired uploads', () => clearExpiredUploads(deps), { intervalMs: LIMITS.uploadSweepMs, signal, logger }),
+  ])
+  await connection.close()
+  await deps.database.destroy()
+  await removeRunFolder(deps.runFolder)
+}
+
+function activityOptions(concurrency: number): Partial<WorkerOptions> {
+  return {
+    maxConcurrentActivityTaskExecutions: concurrency,
+    maxConcurrentActivityTaskPolls: Math.min(concurrency, 2),
+    // A cancel reaches an activity with its next heartbeat: this is how long it may take.
+    maxHeartbeatThrottleInterval: LIMITS.progressIntervalMs,
+    defaultHeartbeatThrottleInterval: LIMITS.progressIntervalMs,
+    shutdownGraceTime: LIMITS.shutdownGraceMs,
+    shutdownForceTime: LIMITS.shutdownForceMs,
+  }
+}
+
+function queues(config: Config): { taskQueue: string; concurrency: number }[] {
+  const { dataConcurrency, callConcurrency } = config.workers
+  const names = (places: object) => Object.keys(places)
+  return [
+    ...names(config.backends).map((name) => ({ taskQueue: dataQueue(name), concurrency: dataConcurrency })),
+    ...names(config.backends).map((name) => ({ taskQueue: placeQueue('backend', name), concurrency: callConcurrency })),
+    ...names(config.stores).map((name) => ({ taskQueue: placeQueue('store', name), concurrency: callConcurrency })),
+    ...names(config.targets).map((name) => ({ taskQueue: placeQueue('target', name), concurrency: callConcurrency })),
+  ]
+}
+
+async function openDependencies(config: Config): Promise<ActivityDependencies> {
+  return {
+    database: await openConfiguredDatabase(config),
+    backends: await openBackends(config),
+    stores: await openStores(config),
+    targets: await openTargets(config),
+    targetFactoryUrl: new URL('../drivers/backups/registry.ts', import.meta.url).href,
+    masterKey: await loadBackupKey(config.backupKeyFile),
+    runFolder: await makeRunFolder(config.dataFolder),
+  }
+}

@@ -1,0 +1,81 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { execa } from 'execa'
+import type { Config } from '../config/config.ts'
+import { loadBackupKey } from '../config/secrets.ts'
+import { LIMITS } from '../domain/limits.ts'
+import { openConfiguredDatabase } from './database-file.ts'
+import { lockFolder } from './folder-lock.ts'
+import { createLogger } from './logger.ts'
+import { findProgram } from './programs.ts'
+import { waitUntilReady } from './ready.ts'
+import { shutdownSignal } from './shutdown.ts'
+import { type RunningService, supervise } from './supervisor.ts'
+import { prepareTemporal, temporalService } from './temporal-server.ts'
+
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+
+/**
+ * Everything in one place: Temporal with its Web UI, the API and the workers over one data folder. Returns after Ctrl-C, when the
+ * workers have handed over what they were doing; the next start carries on.
+ */
+export async function up(config: Config): Promise<void> {
+  const logger = createLogger('up')
+  const signal = shutdownSignal()
+  await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
+  const lock = lockFolder(config.dataFolder)
+  const logFolder = join(config.dataFolder, 'log')
+  await mkdir(logFolder, { recursive: true, mode: 0o700 })
+  await loadBackupKey(config.backupKeyFile)
+  await (await openConfiguredDatabase(config)).destroy()
+  const services: RunningService[] = []
+  const start = (name: string, args: readonly string[], heapMiB: number) =>
+    services.push(supervise(ourProcess(config, { name, args, heapMiB, logFolder }), logger))
+  try {
+    services.push(supervise(temporalService(config, await findProgram('temporal'), logFolder), logger))
+    const [bundlePath] = await Promise.all([bundle(config), prepareTemporal(config, signal)])
+    start('data', ['data-worker'], LIMITS.dataHeapMiB)
+    start('control', ['control-worker', '--bundle', bundlePath], LIMITS.controlHeapMiB)
+    start('api', ['api'], LIMITS.apiHeapMiB)
+    await waitUntilReady(config, signal)
+    announce(config, services)
+    await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+    process.stdout.write('Stopping: operations that run are carried on by the next start.\n')
+  } finally {
+    // The API first, so that nothing new comes in; Temporal last, so that the workers can report.
+    for (const service of services.toReversed()) await service.stop()
+    lock.release()
+  }
+}
+
+function ourProcess(
+  config: Config,
+  service: { name: string; args: readonly string[]; heapMiB: number; logFolder: string },
+) {
+  return {
+    name: service.name,
+    command: process.execPath,
+    args: [`--max-old-space-size=${service.heapMiB}`, MAIN, ...service.args, '--data', config.dataFolder],
+    // Reads, hashes and DNS share libuv's pool; four threads would be the bottleneck of a busy data worker.
+    env: { UV_THREADPOOL_SIZE: '16' },
+    logFile: join(service.logFolder, `${service.name}.log`),
+  }
+}
+
+async function bundle(config: Config): Promise<string> {
+  const { stdout } = await execa(process.execPath, [MAIN, 'bundle', '--data', config.dataFolder])
+  return stdout.trim()
+}
+
+function announce(config: Config, services: readonly RunningService[]): void {
+  const { api, temporal } = config
+  const processes = services.map((service) => `${service.name} ${service.pid() ?? '-'}`).join(', ')
+  process.stdout.write(
+    [
+      `volflow is up. API: http://${api.host}:${api.port}  Web UI: http://${temporal.host}:${temporal.uiPort}`,
+      `Data and logs: ${config.dataFolder}. Processes: ${processes}. Stop with Ctrl-C.`,
+      '',
+    ].join('\n'),
+  )
+}

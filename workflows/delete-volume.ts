@@ -1,0 +1,12 @@
+import { type OperationInput, runOperation } from './operation.ts'
+import { onPlace } from './proxies.ts'
+
+/** Once the first byte may be gone there is no way back, so everything is behind the commit point. */
+export function deleteVolume(input: OperationInput) {
+  return runOperation<'delete-volume'>(input, {
+    commit: async (spec) => {
+      await onPlace('backend', spec.backend).removeVolume(spec)
+      return {}
+    },
+  })
+}

@@ -1,0 +1,13 @@
+/** Everything that a worker can run: Temporal needs one module with all workflows. */
+export { collectTarget } from './collect-target.ts'
+export { createBackup } from './create-backup.ts'
+export { createSnapshot } from './create-snapshot.ts'
+export { createVolume } from './create-volume.ts'
+export { createVolumeFromImage } from './create-volume-from-image.ts'
+export { createVolumeFromSnapshot } from './create-volume-from-snapshot.ts'
+export { deleteBackup } from './delete-backup.ts'
+export { deleteSnapshot } from './delete-snapshot.ts'
+export { deleteVolume } from './delete-volume.ts'
+export { recover } from './recover.ts'
+export { restoreBackup } from './restore-backup.ts'
+export { uploadImage } from './upload-image.ts'

@@ -1,0 +1,38 @@
+/** How activities are called: queues, timeouts and retries in one place. */
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
+import type { ControlActivities } from '../activities/control.ts'
+import type { DataActivities } from '../activities/index.ts'
+import { dataQueue, type PlaceType, placeQueue } from '../domain/queues.ts'
+import { RETRY } from '../domain/retries.ts'
+
+const retry = {
+  initialInterval: RETRY.initialIntervalMs,
+  maximumInterval: RETRY.maximumIntervalMs,
+  backoffCoefficient: RETRY.backoffCoefficient,
+}
+
+/** Database steps, beside the workflow: tried again for as long as the database is away. */
+export const control = proxyLocalActivities<ControlActivities>({ startToCloseTimeout: '30s', retry })
+
+/** Short calls on a place, and undo. */
+export function onPlace(type: PlaceType, name: string) {
+  return proxyActivities<DataActivities>({
+    taskQueue: placeQueue(type, name),
+    startToCloseTimeout: '30m',
+    heartbeatTimeout: '10s',
+    // A writer that is told to stop must have stopped before anything it wrote is undone.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry,
+  })
+}
+
+/** Movers of data: hours long, and only as many at a time as the backend's workers have places for. */
+export function onData(backend: string) {
+  return proxyActivities<DataActivities>({
+    taskQueue: dataQueue(backend),
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: '10s',
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry,
+  })
+}

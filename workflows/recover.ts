@@ -1,0 +1,22 @@
+import { sleep } from '@temporalio/workflow'
+import type { OperationInput } from './operation.ts'
+import { control } from './proxies.ts'
+import { releaseArtifacts } from './release.ts'
+
+/**
+ * Ends an operation whose workflow was closed without writing the end (terminated by hand), and clears up after one that ended
+ * with something left. Waits first until nobody can still be writing.
+ */
+export async function recover(input: OperationInput): Promise<void> {
+  const { operationId } = input
+  for (;;) {
+    const quietInMs = await control.quietInMs(operationId)
+    if (quietInMs === 0) break
+    await sleep(quietInMs)
+  }
+  await releaseArtifacts(operationId, 'all')
+  await control.end(operationId, {
+    outcome: 'failed',
+    error: { code: 'workflowClosed', message: 'The workflow was closed before the operation ended.' },
+  })
+}
