@@ -103,7 +103,7 @@ async function download(
   const path = volume.plainFile
   const before = attempt.movedBytesBefore
   return withRepository(deps, input.target, async (repository) => {
-    await restoreBackup(repository, {
+    const { movedBytes } = await restoreBackup(repository, {
       domain: input.projectId,
       backupId: input.backupId,
       destination: { path, sizeBytes: input.sizeBytes },
@@ -113,10 +113,10 @@ async function download(
       signal: attempt.signal,
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: (progress) =>
-        attempt.progress({ ...progress, phase: 'downloading', movedBytes: before + progress.doneBytes }),
+        attempt.progress({ ...progress, phase: 'downloading', movedBytes: before + progress.movedBytes }),
       onCheckpoint: ({ chunk }) => attempt.checkpoint(chunk * repository.chunkBytes),
     })
-    return { path: 'download' }
+    return { path: 'download', movedBytes: before + movedBytes }
   })
 }
 

@@ -3,7 +3,8 @@ import { type ArtifactRow, listArtifacts } from '../database/operations/artifact
 import { quietAtMs } from '../database/operations/attempts.ts'
 import { type BegunOperation, beginOperation } from '../database/operations/begin.ts'
 import { enterCommit } from '../database/operations/commit.ts'
-import { endOperation, type OperationEnd } from '../database/operations/end.ts'
+import { endOperation } from '../database/operations/end.ts'
+import type { OperationEnd } from '../domain/operations.ts'
 
 /** Short database steps of every operation; they run as local activities beside the workflow. */
 export function createControlActivities(database: Database) {

@@ -2,7 +2,7 @@
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
 import { DriverError } from '../domain/errors.ts'
 
-export const MASTER_KEY_BYTES = 32
+const MASTER_KEY_BYTES = 32
 
 /** A plain value: it is handed to worker threads. */
 export interface SealingKeys {

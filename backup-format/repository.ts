@@ -135,10 +135,12 @@ function parseJson(bytes: Buffer): Description | undefined {
 function openWith(target: BackupTarget, masterKey: Uint8Array, description: Description): Repository {
   const { repoId, chunkBytes, pageEntries } = description
   const domains = new Map<string, Domain>()
-  const domain = (name: string) => {
+  const domain = (name: string): Domain => {
     checkName('domain', name)
+    const known = domains.get(name)
+    if (known !== undefined) return known
     const keys = domainKeys(masterKey, repoId, name)
-    const opened = domains.get(name) ?? { name, keys, sealer: createSealer(keys) }
+    const opened = { name, keys, sealer: createSealer(keys) }
     domains.set(name, opened)
     return opened
   }

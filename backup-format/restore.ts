@@ -24,7 +24,8 @@ export interface RestoreRequest extends BackupRequest {
   /** Continues an earlier restore to the same destination: chunks before this one are there already. */
   readonly resumeFromChunk?: number
   readonly signal: AbortSignal
-  readonly onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void
+  /** `doneBytes`: position, zeroes included. `movedBytes`: data that this call has written. */
+  readonly onProgress?: (progress: { doneBytes: number; totalBytes: number; movedBytes: number }) => void
   /** All chunks before `chunk` would survive a power cut. */
   readonly onCheckpoint?: (checkpoint: { chunk: number }) => void | Promise<void>
   readonly threads?: ThreadTarget & { readonly count: number }
@@ -34,7 +35,7 @@ export interface RestoreRequest extends BackupRequest {
  * Restores a committed backup; every chunk is authenticated before it is written. Destination too small: `invalid`; damaged backup:
  * `corrupt`, naming the object. After an abort or a crash it can be continued from the last checkpoint.
  */
-export async function restoreBackup(repository: Repository, request: RestoreRequest): Promise<void> {
+export async function restoreBackup(repository: Repository, request: RestoreRequest): Promise<{ movedBytes: number }> {
   request.signal.throwIfAborted()
   const record = await readCommitted(repository, request.domain, request.backupId)
   if (request.destination.sizeBytes < record.sizeBytes) {
@@ -57,6 +58,7 @@ export async function restoreBackup(repository: Repository, request: RestoreRequ
       await writer.writeZeroes(record.sizeBytes, request.destination.sizeBytes - record.sizeBytes)
     }
     await restore.finish()
+    return { movedBytes: restore.movedBytes }
   } finally {
     stop.abort()
     await executor.close()
@@ -77,6 +79,7 @@ class Restore {
   #begunTo: number
   #flushedTo: number
   #doneBytes = 0
+  #movedBytes = 0
   #flushing: Promise<void> = Promise.resolve()
 
   constructor(
@@ -101,13 +104,25 @@ class Restore {
     this.#begunTo = part.chunk + part.count
     const offset = part.chunk * this.#chunkBytes
     const length = Math.min(part.count * this.#chunkBytes, this.#sizeBytes - offset)
-    if (part.entry !== undefined) await this.#executor.run({ offset, length, entry: part.entry })
-    else if (!this.#request.freshTarget) await this.#writer.writeZeroes(offset, length)
+    if (part.entry !== undefined) {
+      await this.#executor.run({ offset, length, entry: part.entry })
+      this.#movedBytes += length
+    } else if (!this.#request.freshTarget) {
+      await this.#writer.writeZeroes(offset, length)
+    }
     this.#inWork.delete(part.chunk)
     this.#doneBytes += length
-    this.#request.onProgress?.({ doneBytes: this.#doneBytes, totalBytes: this.#sizeBytes })
+    this.#request.onProgress?.({
+      doneBytes: this.#doneBytes,
+      totalBytes: this.#sizeBytes,
+      movedBytes: this.#movedBytes,
+    })
     const segmentChunks = Math.max(1, Math.floor(LIMITS.segmentBytes / this.#chunkBytes))
     if (this.#doneTo() - this.#flushedTo >= segmentChunks) await this.#checkpoint()
+  }
+
+  get movedBytes(): number {
+    return this.#movedBytes
   }
 
   async finish(): Promise<void> {

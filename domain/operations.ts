@@ -1,9 +1,18 @@
 /** What every kind of operation needs: its specification, what it locks, and what its resources become when it ends. */
 
+import type { OperationResult } from './progress.ts'
+
 export type ResourceType = 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
 export type LockMode = 'shared' | 'exclusive'
 export type OperationState = 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
 export type OperationOutcome = Exclude<OperationState, 'pending' | 'running'>
+
+/** What is written when an operation ends. */
+export interface OperationEnd {
+  readonly outcome: OperationOutcome
+  readonly result?: OperationResult
+  readonly error?: { readonly code: string; readonly message: string }
+}
 
 /** The frozen specification of each kind: ids, names of places and sizes; never a secret, never bulk data. */
 export interface OperationSpecs {

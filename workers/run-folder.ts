@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 /**
  * A folder of this process for sockets, with a path short enough for one. Folders of processes that are gone are removed: kill -9
@@ -19,6 +19,8 @@ export async function makeRunFolder(dataFolder: string): Promise<string> {
 
 export async function removeRunFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
+  // Another process may have its own folder beside ours.
+  await rmdir(dirname(folder)).catch(() => undefined)
 }
 
 function isRunning(pid: number): boolean {

@@ -1,11 +1,11 @@
 import type { Selectable } from 'kysely'
 import {
   OPERATION_ROLES,
+  type OperationEnd,
   type OperationKind,
   type OperationOutcome,
   type ResourceRole,
 } from '../../domain/operations.ts'
-import type { OperationResult } from '../../domain/progress.ts'
 import type { Database } from '../open.ts'
 import {
   isStored,
@@ -17,12 +17,6 @@ import {
 } from '../resources.ts'
 import type { OperationResourcesTable } from '../schema.ts'
 import { applyResult } from './result-columns.ts'
-
-export interface OperationEnd {
-  readonly outcome: OperationOutcome
-  readonly result?: OperationResult
-  readonly error?: { code: string; message: string }
-}
 
 /** Writes the operation's end once, gives its resources their next status and lets go of its locks. Repeatable: the first end stays. */
 export async function endOperation(database: Database, operationId: string, end: OperationEnd): Promise<void> {

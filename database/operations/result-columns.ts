@@ -1,6 +1,5 @@
-import type { OperationKind, ResourceType } from '../../domain/operations.ts'
+import type { OperationEnd, OperationKind, ResourceType } from '../../domain/operations.ts'
 import type { Tx } from '../resources.ts'
-import type { OperationEnd } from './end.ts'
 
 /** What an ended operation writes to its resource besides the status: Cinder's and Glance's result columns. */
 export async function applyResult(

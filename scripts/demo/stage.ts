@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { BlockDevice, OpenDevice } from '../../block-io/device.ts'
 import { sha256OfDevice } from '../../block-io/hash.ts'
 import { progressOf } from '../../cli/follow.ts'
+import { openImageStore } from '../../drivers/images/registry.ts'
 import type { VolumeDriver } from '../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
 import type { Operation } from '../../sdk/types.ts'
@@ -72,6 +73,13 @@ export class Stage {
       throw new Error(`Expected ${kind} to succeed, got ${state}: ${error?.message ?? 'no reason'}`)
     }
     return { path: String(result?.path ?? '-'), bytesMoved: Number(result?.movedBytes ?? movedBytes) }
+  }
+
+  /** SHA-256 of the disk inside an uploaded qcow2. */
+  async hashImage(imageId: string, virtualSizeBytes: number): Promise<string> {
+    const store = await openImageStore({ driver: 'file', path: join(this.installation.dataFolder, 'images') })
+    const image = await store.openImage(imageId, 'qcow2')
+    return this.#hash({ ...image, sizeBytes: virtualSizeBytes })
   }
 
   /** SHA-256 of all that is in a volume. */

@@ -1,5 +1,6 @@
 /** The demo's steps: from an image to a volume that was restored from a backup, with a worker killed on the way. */
-import { openAsBlob } from 'node:fs'
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
 import { formatBytes, MiB, roundUp } from '../../domain/sizes.ts'
 import type { CreateVolumeInput } from '../../sdk/types.ts'
 import { bootVolume } from './boot.ts'
@@ -27,10 +28,11 @@ export async function runStory(
   const { client } = stage.installation
   const imageBytes = roundUp(source.sizeBytes, MiB)
   const grownBytes = imageBytes + GROWTH_BYTES
+  const sourceSha256 = await sha256OfFile(source.rawPath, stage.signal)
   const imageSha256 = await sha256OfFile(source.rawPath, stage.signal, imageBytes)
   const grownSha256 = await sha256OfFile(source.rawPath, stage.signal, grownBytes)
 
-  const imageId = await uploadImage(stage, source)
+  const imageId = await uploadImage(stage, source, sourceSha256)
   const volume = await makeVolume(stage, 'volume from image', { imageId, sizeBytes: imageBytes }, imageSha256)
   const snapshotId = await makeSnapshot(stage, volume.volumeId, imageSha256)
   const clone = await makeVolume(
@@ -67,15 +69,35 @@ export async function runStory(
   return { identical, booted, steps: stage.steps, killed }
 }
 
-async function uploadImage(stage: Stage, { qcow2Path, title }: SourceImage): Promise<string> {
+async function uploadImage(
+  stage: Stage,
+  { qcow2Path, title, sizeBytes }: SourceImage,
+  expected: string,
+): Promise<string> {
   const { client } = stage.installation
   const { id } = await client.createImage({ name: title, diskFormat: 'qcow2' })
-  const bytes = await openAsBlob(qcow2Path)
-  await stage.step('upload the image', async () => {
-    const { operation } = await client.uploadImage(id, bytes, { sizeBytes: bytes.size, signal: stage.signal })
-    await stage.follow(operation)
-    return { path: 'upload', bytesMoved: bytes.size }
-  })
+  const totalBytes = (await stat(qcow2Path)).size
+  let doneBytes = 0
+  async function* counted() {
+    const pieces = createReadStream(qcow2Path, { highWaterMark: MiB })
+    for await (const piece of pieces as AsyncIterable<Buffer>) {
+      yield piece
+      doneBytes += piece.length
+      stage.show.progress({ kind: 'upload-image', phase: 'uploading', doneBytes, totalBytes })
+    }
+  }
+  await stage.step(
+    'upload the image',
+    async () => {
+      const { operation } = await client.uploadImage(id, counted(), {
+        sizeBytes: totalBytes,
+        signal: stage.signal,
+      })
+      await stage.follow(operation)
+      return { path: 'upload', bytesMoved: totalBytes }
+    },
+    async () => ({ expected, actual: await stage.hashImage(id, sizeBytes) }),
+  )
   return id
 }
 
@@ -146,7 +168,6 @@ async function backUpWithKill(
     )
   }
   const killer = new WorkerKiller(installation, ({ pid, at }) => {
-    console.log('UP', proxy?.uploadedBytes(), proxy?.repeatedBytes())
     proxy?.limitUploads(undefined)
     show.line(
       `  kill -9 of the data worker (process ${pid}) at ${Math.round(at * 100)} % of the data; uploads go at full speed again.`,
@@ -158,7 +179,6 @@ async function backUpWithKill(
     return { ...moved, backupId: backup?.id ?? '' }
   })
   proxy?.limitUploads(undefined)
-  console.log('UP', proxy?.uploadedBytes(), proxy?.repeatedBytes())
   if (killer.kill === undefined) {
     show.line('  The backup was over before the worker could be killed in the middle of it.')
     return { backupId, killed: null }

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { simulate } from './simulation.ts'
 
-const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 60)
+const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 100)
 const FIRST_SEED = Number(process.env['VOLFLOW_SIMULATION_FIRST_SEED'] ?? 1)
 
 it(

@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { type Database, openDatabase } from '../../database/open.ts'
 import type { Actor } from '../../database/operations/accept.ts'
 import { beginOperation } from '../../database/operations/begin.ts'
-import { endOperation, type OperationEnd } from '../../database/operations/end.ts'
+import { endOperation } from '../../database/operations/end.ts'
+import type { OperationEnd } from '../../domain/operations.ts'
 
 export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'] }
 

@@ -25,6 +25,8 @@ export interface InstallationOptions {
   /** Merged into volflow.yaml. */
   readonly config?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
+  /** Called with the data folder before the first start. */
+  readonly prepare?: (dataFolder: string) => void
 }
 
 /** A real `volflow up` over a folder of its own. Dispose of it: it ends with everything it started, and its folder goes. */
@@ -49,6 +51,7 @@ export class Installation implements AsyncDisposable {
       await mkdir(installation.#temporaryFolder)
       await mkdir(join(installation.dataFolder, 'log'), { recursive: true })
       await cp(bundles(), join(installation.dataFolder, 'cache'), { recursive: true }).catch(() => undefined)
+      options.prepare?.(installation.dataFolder)
       if (options.s3 === true) installation.#s3 = await startS3(installation.folder)
       await installation.#startOnFreePorts()
       await cp(join(installation.dataFolder, 'cache'), bundles(), { recursive: true })

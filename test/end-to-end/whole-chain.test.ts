@@ -33,10 +33,10 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   const imageId = await uploadImage(installation, join(folder, 'image.qcow2'), 'qcow2')
   expect(await client.showImage(imageId)).toMatchObject({ status: 'active', virtualSizeBytes: SIZE_BYTES })
 
-  const volume = await timed(installation, client.createVolume({ imageId, sizeBytes: SIZE_BYTES }))
+  const volume = await ended(installation, client.createVolume({ imageId, sizeBytes: SIZE_BYTES }))
   expect(await sha256OfVolume(installation, volume.resourceId)).toBe(imageSha256)
 
-  const snapshot = await timed(installation, client.createSnapshot({ volumeId: volume.resourceId }))
+  const snapshot = await ended(installation, client.createSnapshot({ volumeId: volume.resourceId }))
   const snapshotFolder = installation.snapshotFolder(volume.resourceId, snapshot.resourceId)
   expect(await volumeSha256(snapshotFolder)).toBe(imageSha256)
 
@@ -53,7 +53,7 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   )
   expect(await sha256OfVolume(installation, layered.resourceId)).toBe(cloneSha256)
 
-  const full = await timed(installation, client.createBackup({ volumeId: clone.resourceId, target: 's3' }))
+  const full = await ended(installation, client.createBackup({ volumeId: clone.resourceId, target: 's3' }))
   expect(await backupSha256(full.resourceId)).toBe(cloneSha256)
 
   await writeInto(join(installation.volumeFolder(clone.resourceId), '0.raw'), 70 * MiB, 3 * MiB)
@@ -67,18 +67,18 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   expect(await backupSha256(full.resourceId)).toBe(cloneSha256)
   expect(incremental.result).toMatchObject({ path: 'incremental', newChunks: 2 })
 
-  const restored = await timed(installation, client.createVolume({ backupId: incremental.resourceId }))
+  const restored = await ended(installation, client.createVolume({ backupId: incremental.resourceId }))
   expect(await sha256OfVolume(installation, restored.resourceId)).toBe(changedSha256)
   await expectClean(installation.checked())
 
   for (const { resourceId } of [full, incremental]) {
-    await timed(installation, client.deleteBackup(resourceId))
+    await ended(installation, client.deleteBackup(resourceId))
     await expectNotFound(client.showBackup(resourceId))
   }
-  await timed(installation, client.collectTarget('s3'))
-  await timed(installation, client.deleteSnapshot(snapshot.resourceId))
+  await ended(installation, client.collectTarget('s3'))
+  await ended(installation, client.deleteSnapshot(snapshot.resourceId))
   for (const { resourceId } of [volume, clone, layered, restored]) {
-    await timed(installation, client.deleteVolume(resourceId))
+    await ended(installation, client.deleteVolume(resourceId))
     await expectNotFound(client.showVolume(resourceId))
   }
   await expectClean(installation.checked({ collected: true }))
@@ -92,10 +92,4 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
 async function writeInto(path: string, offset: number, lengthBytes: number): Promise<void> {
   await using file = await open(path, 'r+')
   await file.write(pseudoRandom(lengthBytes, 4), 0, lengthBytes, offset)
-}
-async function timed(...args: Parameters<typeof ended>) {
-  const t = Date.now()
-  const op = await ended(...args)
-  console.log(op.kind, Date.now() - t, op.result)
-  return op
 }

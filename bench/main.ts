@@ -1,0 +1,68 @@
+/** `npm run bench -- NAME [--json] [--runs N]`; `npm run bench -- --list` names them. Exit code 1 where the goal was not met. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { EXIT } from '../cli/exit-codes.ts'
+import { untilInterrupted } from '../cli/interrupt.ts'
+import { setUp } from '../scripts/setup/set-up.ts'
+import { apiLatency } from './api-latency.ts'
+import { backup } from './backup.ts'
+import type { Benchmark, BenchmarkResult } from './benchmark.ts'
+import { imageToVolume } from './image-to-volume.ts'
+import { restore } from './restore.ts'
+
+const BENCHMARKS = [apiLatency, imageToVolume, backup, restore]
+
+process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error)
+  return EXIT.failed
+})
+
+async function main(args: string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      runs: { type: 'string' },
+    },
+  })
+  const benchmark = BENCHMARKS.find(({ name }) => name === positionals[0])
+  if (values.list || benchmark === undefined) {
+    for (const { name, about } of BENCHMARKS) console.log(`${name.padEnd(16)}  ${about}`)
+    return values.list ? EXIT.ok : EXIT.usage
+  }
+  const runs = Number(values.runs ?? benchmark.runsDefault)
+  if (!Number.isInteger(runs) || runs < 1)
+    throw new Error(`Expected --runs to be a whole number from 1, got ${values.runs}`)
+  await setUp(benchmark.needs)
+  const result = await untilInterrupted((signal) => runIn(benchmark, runs, signal))
+  if (result === 'interrupted') return EXIT.interrupted
+  console.log(values.json ? JSON.stringify(result) : describe(result))
+  return result.met ? EXIT.ok : EXIT.failed
+}
+
+async function runIn(benchmark: Benchmark, runs: number, signal: AbortSignal): Promise<BenchmarkResult> {
+  const folder = await mkdtemp(join(tmpdir(), 'volflow-bench-'))
+  try {
+    return await benchmark.run({ runs, folder, signal })
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 })
+  }
+}
+
+function describe(result: BenchmarkResult): string {
+  const { name, unit, ours, peers, ceiling, ratios, rssMb, goal, met, details } = result
+  const lines: [string, number | string][] = [
+    ['ours', `${ours} ${unit}`],
+    ...Object.entries(peers).map(([peer, value]): [string, string] => [peer, `${value} ${unit}`]),
+    [`ceiling: ${ceiling.name}`, `${ceiling.value} ${unit}`],
+    ...Object.entries(ratios).map(([peer, value]): [string, number] => [`times as fast as ${peer}`, value]),
+    ['memory of the largest process', `${rssMb} MB`],
+    ...Object.entries(details),
+    [`goal: ${goal}`, met ? 'met' : 'NOT met'],
+  ]
+  return [name, ...lines.map(([label, value]) => `  ${label.padEnd(48)} ${value}`)].join('\n')
+}

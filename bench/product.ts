@@ -1,0 +1,102 @@
+/** volflow as a contender: operations from request to end, and what they cost. */
+import { join } from 'node:path'
+import { Client, Connection } from '@temporalio/client'
+import { type Installation, startInstallation, type Target } from '../scripts/demo/installation.ts'
+import { cpuSeconds, peakRssBytes } from '../scripts/demo/processes.ts'
+import { workflowId } from '../domain/operations.ts'
+import type { CreateVolumeInput, Operation } from '../sdk/types.ts'
+
+export class Product implements AsyncDisposable {
+  readonly #installation: Installation
+  readonly #signal: AbortSignal
+
+  constructor(installation: Installation, signal: AbortSignal) {
+    this.#installation = installation
+    this.#signal = signal
+  }
+
+  static async start(
+    folder: string,
+    signal: AbortSignal,
+    targets: Readonly<Record<string, Target>> = {},
+  ): Promise<Product> {
+    return new Product(await startInstallation(join(folder, 'data'), targets, signal), signal)
+  }
+
+  get client() {
+    return this.#installation.client
+  }
+
+  /** Waits as the CLI does. Throws where the operation did not succeed. */
+  async finish({ id }: Operation): Promise<Operation> {
+    const ended = await this.client.waitForOperation(id, { signal: this.#signal })
+    if (ended.state === 'succeeded') return ended
+    throw new Error(`Expected ${ended.kind} to succeed, got ${ended.state}: ${ended.error?.message}`)
+  }
+
+  async makeVolume(input: CreateVolumeInput): Promise<{ volumeId: string; operation: Operation }> {
+    const { volume, operation } = await this.client.createVolume(input)
+    return { volumeId: volume?.id ?? '', operation: await this.finish(operation) }
+  }
+
+  async deleteVolume(volumeId: string): Promise<void> {
+    await this.finish((await this.client.deleteVolume(volumeId)).operation)
+  }
+
+  async uploadImage(diskFormat: 'raw' | 'qcow2', bytes: Blob): Promise<string> {
+    const { id } = await this.client.createImage({ diskFormat })
+    await this.finish((await this.client.uploadImage(id, bytes, { signal: this.#signal })).operation)
+    return id
+  }
+
+  /** Processor time that the data worker and its children used for the work. */
+  async dataCpuSeconds(work: () => Promise<unknown>): Promise<number> {
+    const pid = (await this.#installation.pidOf('data-worker')) ?? 0
+    const before = (await cpuSeconds(pid)) ?? 0
+    await work()
+    return ((await cpuSeconds(pid)) ?? 0) - before
+  }
+
+  /** How long one activity of an operation ran, from its history. */
+  async activitySeconds({ kind, id }: Operation, activity: string): Promise<number> {
+    const connection = await Connection.connect({ address: this.#installation.temporalAddress })
+    try {
+      const handle = new Client({ connection }).workflow.getHandle(workflowId(kind, id))
+      const events = (await handle.fetchHistory()).events ?? []
+      const scheduled = events.find(
+        (event) => event.activityTaskScheduledEventAttributes?.activityType?.name === activity,
+      )?.eventId
+      const ofActivity = (attributes: { scheduledEventId?: unknown } | null | undefined) =>
+        attributes != null && String(attributes.scheduledEventId) === String(scheduled)
+      const started = events.find((event) => ofActivity(event.activityTaskStartedEventAttributes))
+      const ended = events.find((event) => ofActivity(event.activityTaskCompletedEventAttributes))
+      return seconds(ended?.eventTime) - seconds(started?.eventTime)
+    } finally {
+      await connection.close()
+    }
+  }
+
+  /** The peak of each of our processes so far, in MB. */
+  async peakRssMb(): Promise<Record<string, number>> {
+    const { pid, pidOf } = this.#installation
+    const pids = {
+      up: pid,
+      api: await pidOf('api'),
+      control: await pidOf('control-worker'),
+      data: await pidOf('data-worker'),
+    }
+    const peaks = Object.entries(pids).map(async ([name, id]) => [
+      name,
+      ((await peakRssBytes(id ?? 0)) ?? 0) / 1_000_000,
+    ])
+    return Object.fromEntries(await Promise.all(peaks))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#installation.stop()
+  }
+}
+
+function seconds(time: { seconds?: unknown; nanos?: number | null } | null | undefined): number {
+  return Number(time?.seconds ?? 0) + (time?.nanos ?? 0) / 1e9
+}
