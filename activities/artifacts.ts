@@ -23,7 +23,10 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
     case 'volume':
       return place(deps.backends, 'backend', artifact.place).deleteVolume({ volumeId: id })
     case 'snapshot':
-      return place(deps.backends, 'backend', artifact.place).deleteSnapshot({ volumeId: parentId ?? '', snapshotId: id })
+      return place(deps.backends, 'backend', artifact.place).deleteSnapshot({
+        volumeId: parentId ?? '',
+        snapshotId: id,
+      })
     case 'stage':
       return place(deps.stores, 'store', artifact.place).discardStage(id)
     case 'backup':

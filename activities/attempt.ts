@@ -109,7 +109,8 @@ class LeaseGuard {
 
   #observe(progress: Progress): void {
     const last = this.#progress
-    if (last?.doneBytes !== progress.doneBytes || last.movedBytes !== progress.movedBytes) this.#movedAtMs = Date.now()
+    if (last?.doneBytes !== progress.doneBytes || last.movedBytes !== progress.movedBytes)
+      this.#movedAtMs = Date.now()
     this.#progress = progress
   }
 
@@ -127,7 +128,8 @@ class LeaseGuard {
   async #renew(): Promise<void> {
     try {
       const startedAtMs = Date.now()
-      if (await renewAttempt(this.#database, this.#attempt, startedAtMs, this.#progress)) this.#renewedAtMs = startedAtMs
+      if (await renewAttempt(this.#database, this.#attempt, startedAtMs, this.#progress))
+        this.#renewedAtMs = startedAtMs
       else this.#fenced()
     } catch {
       // The database is away: tried again at the next tick, until the grace is over.
@@ -157,11 +159,15 @@ function failureOf(
   cancellation: AbortSignal,
 ): Error {
   if (reason !== undefined) return toFailure(reason)
-  if (cancellation.aborted) return error instanceof CancelledFailure ? error : new CancelledFailure('Cancelled')
+  if (cancellation.aborted)
+    return error instanceof CancelledFailure ? error : new CancelledFailure('Cancelled')
   const failure = toFailure(error)
   const failingForMs = attempt.failingSinceMs === 0 ? 0 : Date.now() - attempt.failingSinceMs
   if (failingForMs < LIMITS.transientFailureMs || !isRetryable(failure)) return failure
-  return ApplicationFailure.nonRetryable(`Still failing after ${LIMITS.transientFailureMs / 3_600_000} h: ${failure.message}`, 'exhausted')
+  return ApplicationFailure.nonRetryable(
+    `Still failing after ${LIMITS.transientFailureMs / 3_600_000} h: ${failure.message}`,
+    'exhausted',
+  )
 }
 
 async function release(
@@ -181,4 +187,3 @@ async function release(
   // The lease runs out by itself if the database is away.
   await releaseAttempt(database, attempt, Date.now(), report).catch(() => undefined)
 }
-

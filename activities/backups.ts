@@ -97,7 +97,8 @@ async function download(
   volume: OpenDevice,
   attempt: RunningAttempt,
 ): Promise<OperationResult> {
-  if (volume.plainFile === undefined) throw new DriverError('unsupported', 'Expected a new volume to be a plain file.')
+  if (volume.plainFile === undefined)
+    throw new DriverError('unsupported', 'Expected a new volume to be a plain file.')
   const targetSpec = place(deps.targets, 'target', input.target)
   const { targetFactoryUrl } = deps
   const path = volume.plainFile

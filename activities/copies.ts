@@ -12,9 +12,14 @@ export function createCopyActivities(deps: ActivityDependencies) {
     /** Image into a volume that this operation made: a user's qcow2 is read by a confined process only. */
     copyImage: (input: Input<'create-volume-from-image'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
-        const image = await place(deps.stores, 'store', input.store).openImage(input.imageId, input.diskFormat)
+        const image = await place(deps.stores, 'store', input.store).openImage(
+          input.imageId,
+          input.diskFormat,
+        )
         const path = image.untrusted === true ? 'confined-convert' : 'copy'
-        return using(image, () => copyInto(deps, input, { ...image, sizeBytes: input.virtualSizeBytes }, path, attempt))
+        return using(image, () =>
+          copyInto(deps, input, { ...image, sizeBytes: input.virtualSizeBytes }, path, attempt),
+        )
       }),
 
     /** Snapshot into a volume that this operation made: afterwards the volume depends on nothing. */

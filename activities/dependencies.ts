@@ -21,5 +21,8 @@ export interface ActivityDependencies {
 export function place<T>(places: ReadonlyMap<string, T>, what: string, name: string): T {
   const found = places.get(name)
   if (found !== undefined) return found
-  throw new DriverError('transient', `Expected ${what} ${name} to be configured on this worker. Add it to the configuration.`)
+  throw new DriverError(
+    'transient',
+    `Expected ${what} ${name} to be configured on this worker. Add it to the configuration.`,
+  )
 }

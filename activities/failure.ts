@@ -23,7 +23,12 @@ export function toFailure(error: unknown): Error {
     })
   }
   const message = error instanceof Error ? error.message : String(error)
-  return ApplicationFailure.create({ type: 'unexpected', message, nonRetryable: false, ...(error instanceof Error && { cause: error }) })
+  return ApplicationFailure.create({
+    type: 'unexpected',
+    message,
+    nonRetryable: false,
+    ...(error instanceof Error && { cause: error }),
+  })
 }
 
 export function isRetryable(failure: Error): boolean {

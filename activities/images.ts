@@ -24,12 +24,15 @@ export function createImageActivities(deps: ActivityDependencies) {
       }),
 
     publishImage: (input: Input): Promise<void> =>
-      attempted(deps.database, input.operationId, () => place(deps.stores, 'store', input.store).publish(input.imageId)),
+      attempted(deps.database, input.operationId, () =>
+        place(deps.stores, 'store', input.store).publish(input.imageId),
+      ),
   }
 }
 
 async function inspect(stage: OpenDevice, declared: DiskFormat): Promise<{ virtualSizeBytes: number }> {
-  if (stage.plainFile === undefined) throw new DriverError('unsupported', 'Expected the store to keep stages as files.')
+  if (stage.plainFile === undefined)
+    throw new DriverError('unsupported', 'Expected the store to keep stages as files.')
   const handle = await open(stage.plainFile, 'r')
   try {
     const { virtualSizeBytes } = await inspectImage(handle, stage.sizeBytes, declared)

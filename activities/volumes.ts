@@ -8,7 +8,12 @@ export function createVolumeActivities(deps: ActivityDependencies) {
   const backend = (name: string) => place(deps.backends, 'backend', name)
   return {
     /** A volume of zeroes. */
-    makeVolume: (input: { operationId: string; backend: string; volumeId: string; sizeBytes: number }): Promise<void> =>
+    makeVolume: (input: {
+      operationId: string
+      backend: string
+      volumeId: string
+      sizeBytes: number
+    }): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).createVolume(input)),
 
     /**

@@ -35,7 +35,10 @@ export interface RestoreRequest extends BackupRequest {
  * Restores a committed backup; every chunk is authenticated before it is written. Destination too small: `invalid`; damaged backup:
  * `corrupt`, naming the object. After an abort or a crash it can be continued from the last checkpoint.
  */
-export async function restoreBackup(repository: Repository, request: RestoreRequest): Promise<{ movedBytes: number }> {
+export async function restoreBackup(
+  repository: Repository,
+  request: RestoreRequest,
+): Promise<{ movedBytes: number }> {
   request.signal.throwIfAborted()
   const record = await readCommitted(repository, request.domain, request.backupId)
   if (request.destination.sizeBytes < record.sizeBytes) {

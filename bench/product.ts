@@ -78,12 +78,12 @@ export class Product implements AsyncDisposable {
 
   /** The peak of each of our processes so far, in MB. */
   async peakRssMb(): Promise<Record<string, number>> {
-    const { pid, pidOf } = this.#installation
+    const installation = this.#installation
     const pids = {
-      up: pid,
-      api: await pidOf('api'),
-      control: await pidOf('control-worker'),
-      data: await pidOf('data-worker'),
+      up: installation.pid,
+      api: await installation.pidOf('api'),
+      control: await installation.pidOf('control-worker'),
+      data: await installation.pidOf('data-worker'),
     }
     const peaks = Object.entries(pids).map(async ([name, id]) => [
       name,

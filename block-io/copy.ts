@@ -1,5 +1,5 @@
 /**
- * Copies a device into a plain raw file by segments, so that a crash repeats only a few of them. qemu-img moves the bytes; this
+ * Copies a device into a plain raw file by segments, so that a crash repeats at most two of them. qemu-img moves the bytes; this
  * file decides what must be moved, makes it durable, and says how far it is.
  */
 import { open } from 'node:fs/promises'
@@ -11,7 +11,6 @@ import { type CopySource, openSource } from './copy-source.ts'
 import { fileError, requireRange } from './file-errors.ts'
 import { asFilename } from './map.ts'
 import { runProcess } from './process.ts'
-import { CopyProgress, type ReportProgress } from './copy-progress.ts'
 import { planSegments, type Segment } from './segments.ts'
 import { stallGuard } from './stall-guard.ts'
 import { openWriter } from './writer.ts'
@@ -30,7 +29,7 @@ export interface CopyOptions {
   readonly startOffset: number
   readonly signal: AbortSignal
   /** `doneBytes`: position in the device, holes included. `movedBytes`: data that this call has written. Neither goes back. */
-  readonly onProgress: ReportProgress
+  readonly onProgress: (progress: { doneBytes: number; movedBytes: number }) => void
   /** Everything below the offset survives a power cut. */
   readonly onCheckpoint: (offset: number) => void | Promise<void>
   readonly segmentBytes?: number
@@ -77,45 +76,45 @@ function plainFileOf(target: BlockDevice): string {
 }
 
 /**
- * Segments are copied a few at a time and flushed in order. The flush is ours: `qemu-img convert` exits with 0 even when its own
- * flush at the end failed.
+ * One segment is copied while the one before it is flushed. (Two copied at once were slower: they wait for each other at the file's
+ * lock.) The flush is ours: `qemu-img convert` exits with 0 even when its own flush at the end failed.
  */
 async function copySegments(
   options: CopyOptions,
   source: CopySource,
   flush: () => Promise<void>,
 ): Promise<{ movedBytes: number }> {
-  const { lengthBytes, startOffset, targetIsZero: skipZeroes } = options
-  const { segmentBytes = LIMITS.copySegmentBytes, onCheckpoint, onProgress } = options
-  const failed = new AbortController()
-  const signal = AbortSignal.any([options.signal, failed.signal])
-  const progress = new CopyProgress(onProgress)
-  const copying: Promise<void>[] = []
-  const unflushed: Promise<void>[] = []
-  let durable = Promise.resolve()
-  const whenFlushed = async (copied: Promise<void>, before: Promise<void>, offset: number) => {
-    await Promise.all([copied, before])
+  const { lengthBytes, startOffset, targetIsZero: skipZeroes, onCheckpoint, onProgress } = options
+  const { segmentBytes = LIMITS.segmentBytes } = options
+  const makeDurable = async (offset: number) => {
     await flush()
     await onCheckpoint(offset)
   }
+  let movedBytes = 0
+  let flushing = Promise.resolve()
   try {
     const extents = extentsFrom(source, startOffset, lengthBytes)
     for await (const segment of planSegments(extents, { segmentBytes, skipZeroes })) {
-      if (copying.length === LIMITS.copySegmentsInFlight) await copying.shift()
-      if (unflushed.length === LIMITS.copySegmentsUnflushed) await unflushed.shift()
-      const copied = convertSegment({ ...options, signal }, source, segment, progress.start(segment))
-      copying.push(copied)
-      unflushed.push((durable = whenFlushed(copied, durable, segment.end)))
-      durable.catch((error: unknown) => failed.abort(error))
+      const { offset, end, dataBytes } = segment
+      await convertSegment(options, source, segment, (part) => {
+        onProgress({
+          doneBytes: Math.floor(offset + part * (end - offset)),
+          movedBytes: Math.floor(movedBytes + part * dataBytes),
+        })
+      })
+      movedBytes += dataBytes
+      await flushing
+      flushing = makeDurable(end)
+      // Whoever awaits it next sees the failure; it must not count as unhandled until then.
+      flushing.catch(() => undefined)
     }
-    await whenFlushed(Promise.resolve(), durable, lengthBytes)
-    return { movedBytes: progress.finish(lengthBytes) }
-  } catch (error) {
-    failed.abort(error)
-    throw error
+    await flushing
+    await makeDurable(lengthBytes)
   } finally {
-    await Promise.allSettled([...copying, ...unflushed])
+    await Promise.allSettled([flushing])
   }
+  onProgress({ doneBytes: lengthBytes, movedBytes })
+  return { movedBytes }
 }
 
 async function* extentsFrom(source: CopySource, from: number, to: number): AsyncGenerator<Extent> {
@@ -126,7 +125,7 @@ async function* extentsFrom(source: CopySource, from: number, to: number): Async
 
 /** `onPart` gets 0 to 1. */
 async function convertSegment(
-  options: Pick<CopyOptions, 'source' | 'target' | 'targetIsZero' | 'signal'>,
+  options: CopyOptions,
   source: CopySource,
   segment: Segment,
   onPart: (part: number) => void,

@@ -4,7 +4,11 @@ import { defineSearchAttributeKey } from '@temporalio/common'
 import { workflowId, workflowType } from '../domain/operations.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
 import type { Database } from '../database/open.ts'
-import { type DispatchableOperation, markDispatched, operationToDispatch } from '../database/operations/dispatch.ts'
+import {
+  type DispatchableOperation,
+  markDispatched,
+  operationToDispatch,
+} from '../database/operations/dispatch.ts'
 
 const KEYS = {
   kind: defineSearchAttributeKey('OperationKind', 'KEYWORD'),
@@ -17,7 +21,11 @@ const KEYS = {
  * Starts the workflow of an accepted operation. Starting again is harmless for ever: a running workflow is attached to, an ended
  * one is not repeated, and `begin` lets nothing run whose row has ended.
  */
-export async function dispatchOperation(client: Client, database: Database, operationId: string): Promise<void> {
+export async function dispatchOperation(
+  client: Client,
+  database: Database,
+  operationId: string,
+): Promise<void> {
   const operation = await operationToDispatch(database, operationId)
   if (operation?.state !== 'pending') return
   await startWorkflow(client, operation)

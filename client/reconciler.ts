@@ -1,7 +1,12 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import type { Database } from '../database/open.ts'
 import { operationsWithLeftovers } from '../database/operations/artifacts.ts'
-import { type DispatchableOperation, markUndispatched, openOperations, operationToDispatch } from '../database/operations/dispatch.ts'
+import {
+  type DispatchableOperation,
+  markUndispatched,
+  openOperations,
+  operationToDispatch,
+} from '../database/operations/dispatch.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { workflowId } from '../domain/operations.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
@@ -18,7 +23,11 @@ export async function reconcile(client: Client, database: Database): Promise<voi
   }
 }
 
-async function reconcileOne(client: Client, database: Database, operation: DispatchableOperation): Promise<void> {
+async function reconcileOne(
+  client: Client,
+  database: Database,
+  operation: DispatchableOperation,
+): Promise<void> {
   try {
     const { status } = await client.workflow.getHandle(workflowId(operation.kind, operation.id)).describe()
     if (status.name === 'RUNNING') {

@@ -13,14 +13,17 @@ export async function loadConfig(dataFolder: string): Promise<Config> {
     throw error
   })
   const parsed = configSchema.safeParse(parse(text) ?? {})
-  if (!parsed.success) throw new Error(`${file} is not a valid configuration:\n${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw new Error(`${file} is not a valid configuration:\n${z.prettifyError(parsed.error)}`)
   return withAbsolutePaths(folder, parsed.data)
 }
 
 function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
   const absolute = (path: string) => resolve(dataFolder, path)
   const places = <T extends { path: string }>(record: Record<string, T>) =>
-    Object.fromEntries(Object.entries(record).map(([key, place]) => [key, { ...place, path: absolute(place.path) }]))
+    Object.fromEntries(
+      Object.entries(record).map(([key, place]) => [key, { ...place, path: absolute(place.path) }]),
+    )
   const targets = Object.entries(config.targets).map(([key, target]) => [
     key,
     target.driver === 'directory'

@@ -10,7 +10,9 @@ export async function loadBackupKey(file: string): Promise<Uint8Array> {
   const text = (await readIfThere(file)) ?? (await makeKey(file))
   const key = Buffer.from(text.trim(), 'hex')
   if (key.length === KEY_BYTES) return key
-  throw new Error(`Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Restore it from your copy: without it no backup can be read.`)
+  throw new Error(
+    `Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Restore it from your copy: without it no backup can be read.`,
+  )
 }
 
 async function makeKey(file: string): Promise<string> {

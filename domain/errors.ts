@@ -1,5 +1,12 @@
 /** What a driver, target or tool says went wrong. Only `transient` and `busy` are worth another try. */
-export type DriverErrorKind = 'notFound' | 'busy' | 'full' | 'invalid' | 'unsupported' | 'transient' | 'corrupt'
+export type DriverErrorKind =
+  | 'notFound'
+  | 'busy'
+  | 'full'
+  | 'invalid'
+  | 'unsupported'
+  | 'transient'
+  | 'corrupt'
 
 /**
  * The one error type that leaves drivers, block-io, image-formats and backup-format.

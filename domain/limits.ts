@@ -10,11 +10,6 @@ export const LIMITS = {
   imageSizeMaxBytes: 2 * TiB,
   /** The checkpoint inside a span: what a kill can cost, at most twice (one in flight, one being flushed). */
   segmentBytes: 128 * MiB,
-  /** A copy has two segments under way, which hides the start of each process and uses a second core, and at most four whose bytes
-   *  are not yet durable: a kill repeats at most 256 MiB. */
-  copySegmentBytes: 64 * MiB,
-  copySegmentsInFlight: 2,
-  copySegmentsUnflushed: 4,
   /** Address space of a segment, zeroes included: what is punched or skipped by one process. */
   segmentSpanBytes: 4 * GiB,
   /** A copy asks for the source's allocation in windows of this size, so that the answer stays small. */

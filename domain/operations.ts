@@ -129,7 +129,10 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     volume: newResource('volume'),
     snapshot: read('snapshot', ['available', 'backing-up']),
   },
-  'restore-backup': { volume: newResource('volume'), backup: read('backup', ['available', 'restoring'], 'restoring') },
+  'restore-backup': {
+    volume: newResource('volume'),
+    backup: read('backup', ['available', 'restoring'], 'restoring'),
+  },
   'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
   'create-snapshot': { snapshot: newResource('snapshot'), volume: read('volume', READABLE_VOLUME) },
   'delete-snapshot': {

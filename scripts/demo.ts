@@ -39,7 +39,10 @@ async function main(args: readonly string[]): Promise<number> {
   try {
     await setUp([qemu, temporal, versitygw, ...(given.image === undefined ? [debianImage] : [])])
     const result = await untilInterrupted((signal) => demo(given, show, signal))
-    if (result === 'interrupted') return EXIT.interrupted
+    if (result === 'interrupted') {
+      show.line('Stopped. Everything that the demo had started and written is gone.')
+      return EXIT.interrupted
+    }
     return result.identical && result.booted !== false ? EXIT.ok : EXIT.failed
   } catch (error) {
     show.endProgress()

@@ -24,7 +24,8 @@ export async function runApiServer(config: Config): Promise<void> {
     imageStores: await openStores(config),
     allowedHosts: config.api.allowedHosts,
     logger,
-    isReady: () => queueChecks(client, config, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
+    isReady: () =>
+      queueChecks(client, config, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
   })
   await app.listen({ host: config.api.host, port: config.api.port })
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))

@@ -34,7 +34,11 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
   await Promise.all([
     worker.run(),
     loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
-    loop('reconcile', () => reconcile(client, database), { intervalMs: LIMITS.reconcileIntervalMs, signal, logger }),
+    loop('reconcile', () => reconcile(client, database), {
+      intervalMs: LIMITS.reconcileIntervalMs,
+      signal,
+      logger,
+    }),
   ])
   await connection.close()
   await client.connection.close()

@@ -37,7 +37,11 @@ export async function runDataWorker(config: Config): Promise<void> {
   signal.addEventListener('abort', () => workers.forEach((worker) => worker.shutdown()))
   await Promise.all([
     ...workers.map((worker) => worker.run()),
-    loop('expired uploads', () => clearExpiredUploads(deps), { intervalMs: LIMITS.uploadSweepMs, signal, logger }),
+    loop('expired uploads', () => clearExpiredUploads(deps), {
+      intervalMs: LIMITS.uploadSweepMs,
+      signal,
+      logger,
+    }),
   ])
   await connection.close()
   await deps.database.destroy()
@@ -61,9 +65,18 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
   const names = (places: object) => Object.keys(places)
   return [
     ...names(config.backends).map((name) => ({ taskQueue: dataQueue(name), concurrency: dataConcurrency })),
-    ...names(config.backends).map((name) => ({ taskQueue: placeQueue('backend', name), concurrency: callConcurrency })),
-    ...names(config.stores).map((name) => ({ taskQueue: placeQueue('store', name), concurrency: callConcurrency })),
-    ...names(config.targets).map((name) => ({ taskQueue: placeQueue('target', name), concurrency: callConcurrency })),
+    ...names(config.backends).map((name) => ({
+      taskQueue: placeQueue('backend', name),
+      concurrency: callConcurrency,
+    })),
+    ...names(config.stores).map((name) => ({
+      taskQueue: placeQueue('store', name),
+      concurrency: callConcurrency,
+    })),
+    ...names(config.targets).map((name) => ({
+      taskQueue: placeQueue('target', name),
+      concurrency: callConcurrency,
+    })),
   ]
 }
 

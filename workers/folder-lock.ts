@@ -11,7 +11,9 @@ export function lockFolder(dataFolder: string): { release(): void } {
     lock.exec('pragma journal_mode = delete; begin exclusive')
   } catch (error) {
     lock.close()
-    throw new Error(`Another volflow runs on ${dataFolder}. Stop it, or choose another folder with --data.`, { cause: error })
+    throw new Error(`Another volflow runs on ${dataFolder}. Stop it, or choose another folder with --data.`, {
+      cause: error,
+    })
   }
   return { release: () => lock.close() }
 }

@@ -14,7 +14,8 @@ export async function loop(
       lastError = ''
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
-      if (message !== lastError) options.logger.warn({ loop: name, error: message }, 'step failed; it is tried again')
+      if (message !== lastError)
+        options.logger.warn({ loop: name, error: message }, 'step failed; it is tried again')
       lastError = message
     }
     await sleep(options.intervalMs, undefined, { signal: options.signal }).catch(() => undefined)

@@ -26,7 +26,10 @@ const PROCESSES: Record<string, { about: string; run: (options: ProcessOptions) 
   'control-worker': {
     about: 'run the workflows alone',
     run: async ({ data, bundle }) =>
-      (await import('./control-worker.ts')).runControlWorker(await loadConfig(data), bundle ?? (await bundlePath(data))),
+      (await import('./control-worker.ts')).runControlWorker(
+        await loadConfig(data),
+        bundle ?? (await bundlePath(data)),
+      ),
   },
   'data-worker': {
     about: 'run the movers of data alone',

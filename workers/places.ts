@@ -37,7 +37,10 @@ async function targetSpec(target: TargetConfig): Promise<TargetSpec> {
   return { ...rest, ...(await loadCredentials(credentialsFile)) }
 }
 
-async function openAll<C, P>(configs: Record<string, C>, open: (config: C) => Promise<P>): Promise<Map<string, P>> {
+async function openAll<C, P>(
+  configs: Record<string, C>,
+  open: (config: C) => Promise<P>,
+): Promise<Map<string, P>> {
   const entries = Object.entries(configs).map(async ([name, config]) => [name, await open(config)] as const)
   return new Map(await Promise.all(entries))
 }

@@ -12,7 +12,13 @@ export async function findProgram(name: string): Promise<string> {
   ]
   for (const folder of folders) {
     const path = join(folder, name)
-    if (await access(path, constants.X_OK).then(() => true, () => false)) return path
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path
   }
   throw new Error(`Expected the program "${name}" on PATH, found none. Run: npm run setup`)
 }

@@ -10,11 +10,17 @@ export interface Readiness {
 }
 
 /** Whether somebody serves each queue: a queue without a worker would wait in silence. */
-export async function queueChecks(client: Client, config: Config, queues: readonly string[]): Promise<Readiness> {
+export async function queueChecks(
+  client: Client,
+  config: Config,
+  queues: readonly string[],
+): Promise<Readiness> {
   const checks: Record<string, string> = {}
   await Promise.all(
     queues.map(async (queue) => {
-      checks[queue] = await served(client, config.temporal.namespace, queue).catch((error: Error) => error.message)
+      checks[queue] = await served(client, config.temporal.namespace, queue).catch(
+        (error: Error) => error.message,
+      )
     }),
   )
   return { ready: Object.values(checks).every((state) => state === 'ok'), checks }

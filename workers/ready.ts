@@ -17,5 +17,7 @@ export async function waitUntilReady(config: Config, signal: AbortSignal): Promi
     }
     await sleep(LIMITS.temporalPollMs, undefined, { signal })
   }
-  throw new Error(`volflow did not become ready within ${LIMITS.readyMs / 1000} s: ${state}. See the logs in ${config.dataFolder}/log.`)
+  throw new Error(
+    `volflow did not become ready within ${LIMITS.readyMs / 1000} s: ${state}. See the logs in ${config.dataFolder}/log.`,
+  )
 }

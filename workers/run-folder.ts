@@ -8,7 +8,10 @@ import { dirname, join } from 'node:path'
  * leaves them behind.
  */
 export async function makeRunFolder(dataFolder: string): Promise<string> {
-  const parent = join(tmpdir(), `volflow-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`)
+  const parent = join(
+    tmpdir(),
+    `volflow-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`,
+  )
   const folder = join(parent, String(process.pid))
   await mkdir(folder, { recursive: true, mode: 0o700 })
   for (const name of await readdir(parent)) {

@@ -37,7 +37,10 @@ export function supervise(service: Service, logger: Logger): RunningService {
       if (stopping.signal.aborted) return
       failures = Date.now() - startedAtMs > LIMITS.serviceHealthyMs ? 0 : failures + 1
       const delayMs = Math.min(LIMITS.serviceRestartMs * 2 ** failures, LIMITS.serviceRestartMaxMs)
-      logger.error({ service: service.name, exitCode, signal, logFile: service.logFile, delayMs }, 'ended; starting it again')
+      logger.error(
+        { service: service.name, exitCode, signal, logFile: service.logFile, delayMs },
+        'ended; starting it again',
+      )
       await sleep(delayMs, undefined, { signal: stopping.signal }).catch(() => undefined)
     }
   })()

@@ -36,7 +36,8 @@ export async function runOperation<K extends OperationKind>(
     setCurrentDetails(`${begun.kind}: working`)
     const worked = (await steps.work?.(spec)) ?? {}
     return await CancellationScope.nonCancellable(async () => {
-      if (!(await control.enterCommit(operationId))) throw new CancelledFailure('Cancelled before the commit point')
+      if (!(await control.enterCommit(operationId)))
+        throw new CancelledFailure('Cancelled before the commit point')
       setCurrentDetails(`${begun.kind}: committing`)
       const committed = (await steps.commit?.(spec)) ?? {}
       await releaseArtifacts(operationId, 'temporary')
@@ -56,7 +57,10 @@ async function giveUp(operationId: string, error: unknown): Promise<void> {
   const cancelled = isCancellation(error)
   setCurrentDetails(cancelled ? 'cancelled: undoing' : 'failed: undoing')
   await releaseArtifacts(operationId, 'all')
-  await control.end(operationId, cancelled ? { outcome: 'cancelled' } : { outcome: 'failed', error: describe(error) })
+  await control.end(
+    operationId,
+    cancelled ? { outcome: 'cancelled' } : { outcome: 'failed', error: describe(error) },
+  )
 }
 
 function describe(error: unknown): { code: string; message: string } {

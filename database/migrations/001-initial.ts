@@ -55,10 +55,7 @@ async function createResources(database: Kysely<unknown>): Promise<void> {
   await database.schema.createIndex('backups_volume').on('backups').column('volume_id').execute()
 }
 
-function resourceTable(
-  database: Kysely<unknown>,
-  table: string,
-): CreateTableBuilder<string, string> {
+function resourceTable(database: Kysely<unknown>, table: string): CreateTableBuilder<string, string> {
   return database.schema
     .createTable(table)
     .addColumn('id', 'text', (c) => c.primaryKey())

@@ -126,4 +126,3 @@ async function planArtifacts(tx: Tx, operationId: string, artifacts: readonly Ar
   const rows = artifacts.map((artifact, sequence) => ({ ...artifact, operationId, sequence }))
   if (rows.length > 0) await tx.insertInto('artifacts').values(rows).execute()
 }
-

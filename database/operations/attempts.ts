@@ -33,7 +33,8 @@ export async function acquireAttempt(
       .where('operationId', '=', key.operationId)
       .where('activity', '=', key.activity)
       .executeTakeFirst()
-    if (last?.released === 0 && last.leaseExpiresAtMs > nowMs) return { waitMs: last.leaseExpiresAtMs - nowMs }
+    if (last?.released === 0 && last.leaseExpiresAtMs > nowMs)
+      return { waitMs: last.leaseExpiresAtMs - nowMs }
     const attempt = {
       operationId: key.operationId,
       activity: key.activity,
@@ -133,7 +134,8 @@ export async function releaseAttempt(
       .updateTable('operations')
       .set({
         lastError: failure.message,
-        nextRetryAt: failure.nextRetryAtMs === undefined ? null : new Date(failure.nextRetryAtMs).toISOString(),
+        nextRetryAt:
+          failure.nextRetryAtMs === undefined ? null : new Date(failure.nextRetryAtMs).toISOString(),
       })
       .where('id', '=', attempt.operationId)
       .where('state', '=', 'running')

@@ -21,7 +21,11 @@ export async function requestCancel(
       throw new RequestError(404, 'operationNotFound', `Operation ${key.operationId} could not be found.`)
     }
     if (operation.state !== 'pending' && operation.state !== 'running') {
-      throw new RequestError(409, 'operationEnded', `Operation ${key.operationId} has already ended: ${operation.state}.`)
+      throw new RequestError(
+        409,
+        'operationEnded',
+        `Operation ${key.operationId} has already ended: ${operation.state}.`,
+      )
     }
     if (operation.commitEnteredAt !== null) {
       throw new RequestError(

@@ -12,7 +12,16 @@ export interface DispatchableOperation {
   readonly spec: string
 }
 
-const COLUMNS = ['id', 'kind', 'projectId', 'resourceId', 'requestId', 'state', 'cancelRequestedAt', 'spec'] as const
+const COLUMNS = [
+  'id',
+  'kind',
+  'projectId',
+  'resourceId',
+  'requestId',
+  'state',
+  'cancelRequestedAt',
+  'spec',
+] as const
 
 export async function operationToDispatch(
   database: Database,

@@ -19,7 +19,11 @@ import type { OperationResourcesTable } from '../schema.ts'
 import { applyResult } from './result-columns.ts'
 
 /** Writes the operation's end once, gives its resources their next status and lets go of its locks. Repeatable: the first end stays. */
-export async function endOperation(database: Database, operationId: string, end: OperationEnd): Promise<void> {
+export async function endOperation(
+  database: Database,
+  operationId: string,
+  end: OperationEnd,
+): Promise<void> {
   await database.transaction().execute((tx) => endInTransaction(tx, operationId, end))
 }
 
@@ -54,7 +58,11 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     await applyResult(tx, operation, end)
   }
   if (end.outcome === 'succeeded') {
-    await tx.deleteFrom('artifacts').where('operationId', '=', operationId).where('purpose', '=', 'result').execute()
+    await tx
+      .deleteFrom('artifacts')
+      .where('operationId', '=', operationId)
+      .where('purpose', '=', 'result')
+      .execute()
   }
   await tx.deleteFrom('attempts').where('operationId', '=', operationId).execute()
   return true
@@ -76,7 +84,13 @@ async function release(
   const shown = [lock.busyStatus, ...others.map((other) => other.busyStatus)]
   if (status === undefined || !shown.includes(status)) return false
   if (next === 'gone') await removeResource(tx, lock.resourceType, lock.resourceId)
-  else await setNext(tx, lock.resourceType, lock, next === 'previous' ? (others[0]?.busyStatus ?? lock.restStatus) : next)
+  else
+    await setNext(
+      tx,
+      lock.resourceType,
+      lock,
+      next === 'previous' ? (others[0]?.busyStatus ?? lock.restStatus) : next,
+    )
   return true
 }
 

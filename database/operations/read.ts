@@ -46,9 +46,7 @@ export async function listOperations(database: Database, filter: OperationFilter
   if (filter.resourceId !== undefined) query = query.where('resourceId', '=', filter.resourceId)
   if (filter.marker !== undefined) {
     const last = await requireOperation(database, { operationId: filter.marker, projectId: filter.projectId })
-    query = query.where((eb) =>
-      eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)),
-    )
+    query = query.where((eb) => eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)))
   }
   return query.execute()
 }

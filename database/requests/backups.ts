@@ -89,7 +89,10 @@ export function requestBackup(
 
 async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
   if (request.snapshotId === undefined) return undefined
-  const snapshot = await requireResource(tx, 'snapshot', { id: request.snapshotId, projectId: actor.projectId })
+  const snapshot = await requireResource(tx, 'snapshot', {
+    id: request.snapshotId,
+    projectId: actor.projectId,
+  })
   if (snapshot.volumeId === request.volumeId) return snapshot
   throw new RequestError(
     400,
@@ -117,11 +120,25 @@ async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: str
 }
 
 function backupArtifact(target: string, backupId: string, projectId: string): Artifact {
-  return { kind: 'backup', placeType: 'target', place: target, id: backupId, parentId: projectId, purpose: 'result' }
+  return {
+    kind: 'backup',
+    placeType: 'target',
+    place: target,
+    id: backupId,
+    parentId: projectId,
+    purpose: 'result',
+  }
 }
 
 function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
-  return { kind: 'snapshot', placeType: 'backend', place: backend, id: snapshotId, parentId: volumeId, purpose: 'temporary' }
+  return {
+    kind: 'snapshot',
+    placeType: 'backend',
+    place: backend,
+    id: snapshotId,
+    parentId: volumeId,
+    purpose: 'temporary',
+  }
 }
 
 export function requestBackupDeletion(

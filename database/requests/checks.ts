@@ -5,7 +5,8 @@ import { formatBytes } from '../../domain/sizes.ts'
 /** Throws RequestError 400 unless the size is a whole number of MiB within the limits. */
 export function checkVolumeSize(sizeBytes: number): void {
   const { volumeSizeUnitBytes, volumeSizeMaxBytes } = LIMITS
-  const legal = Number.isSafeInteger(sizeBytes) && sizeBytes >= volumeSizeUnitBytes && sizeBytes <= volumeSizeMaxBytes
+  const legal =
+    Number.isSafeInteger(sizeBytes) && sizeBytes >= volumeSizeUnitBytes && sizeBytes <= volumeSizeMaxBytes
   if (legal && sizeBytes % volumeSizeUnitBytes === 0) return
   throw new RequestError(
     400,
@@ -24,9 +25,17 @@ export function checkAtLeast(sizeBytes: number, source: { what: string; sizeByte
 }
 
 /** The wanted place, or the first configured one. Throws RequestError 400 that lists what exists. */
-export function choosePlace(what: 'backend' | 'store' | 'target', wanted: string | undefined, names: readonly string[]): string {
+export function choosePlace(
+  what: 'backend' | 'store' | 'target',
+  wanted: string | undefined,
+  names: readonly string[],
+): string {
   const name = wanted ?? names[0]
   if (name !== undefined && names.includes(name)) return name
   const known = names.length === 0 ? 'none is configured' : `configured are: ${names.join(', ')}`
-  throw new RequestError(400, 'unknownPlace', `Expected a configured ${what}, got ${wanted ?? 'none'}; ${known}.`)
+  throw new RequestError(
+    400,
+    'unknownPlace',
+    `Expected a configured ${what}, got ${wanted ?? 'none'}; ${known}.`,
+  )
 }

@@ -33,13 +33,19 @@ export function requestVolume(
 ): Promise<Accepted & { replayed: boolean }> {
   const sources = [request.imageId, request.snapshotId, request.backupId].filter((id) => id !== undefined)
   if (sources.length > 1) {
-    throw new RequestError(400, 'manySources', 'Expected at most one of image, snapshot and backup as the source.')
+    throw new RequestError(
+      400,
+      'manySources',
+      'Expected at most one of image, snapshot and backup as the source.',
+    )
   }
   return requestOnce(database, actor, { createVolume: request }, (tx) => {
     const volumeId = randomUUID()
     if (request.imageId !== undefined) return fromImage(tx, actor, places, request, volumeId, request.imageId)
-    if (request.snapshotId !== undefined) return fromSnapshot(tx, actor, request, volumeId, request.snapshotId)
-    if (request.backupId !== undefined) return fromBackup(tx, actor, places, request, volumeId, request.backupId)
+    if (request.snapshotId !== undefined)
+      return fromSnapshot(tx, actor, request, volumeId, request.snapshotId)
+    if (request.backupId !== undefined)
+      return fromBackup(tx, actor, places, request, volumeId, request.backupId)
     return blank(tx, actor, places, request, volumeId)
   })
 }
@@ -53,7 +59,8 @@ async function blank(
 ): Promise<Accepted> {
   const backend = choosePlace('backend', request.backend, places.backends)
   const { sizeBytes } = request
-  if (sizeBytes === undefined) throw new RequestError(400, 'sizeMissing', 'Expected a size: there is no source to take it from.')
+  if (sizeBytes === undefined)
+    throw new RequestError(400, 'sizeMissing', 'Expected a size: there is no source to take it from.')
   checkVolumeSize(sizeBytes)
   await insertVolume(tx, actor, request, { volumeId, backend, sizeBytes })
   const operationId = await acceptOperation(tx, {
@@ -78,7 +85,11 @@ async function fromImage(
   const image = await requireResource(tx, 'image', { id: imageId, projectId: actor.projectId })
   const backend = choosePlace('backend', request.backend, places.backends)
   if (image.status !== 'active' || image.virtualSizeBytes === null) {
-    throw new RequestError(409, 'invalidStatus', `Expected image ${imageId} to be active, but its status is ${image.status}.`)
+    throw new RequestError(
+      409,
+      'invalidStatus',
+      `Expected image ${imageId} to be active, but its status is ${image.status}.`,
+    )
   }
   const leastBytes = Math.max(image.virtualSizeBytes, image.minDisk * GiB)
   const sizeBytes = request.sizeBytes ?? roundUp(leastBytes, LIMITS.volumeSizeUnitBytes)
@@ -94,7 +105,14 @@ async function fromImage(
     min_ram: String(image.minRam),
     size: String(image.sizeBytes ?? 0),
   })
-  await insertVolume(tx, actor, request, { volumeId, backend, sizeBytes, imageId, bootable: 1, volumeImageMetadata })
+  await insertVolume(tx, actor, request, {
+    volumeId,
+    backend,
+    sizeBytes,
+    imageId,
+    bootable: 1,
+    volumeImageMetadata,
+  })
   const { store, diskFormat, virtualSizeBytes } = image
   const operationId = await acceptOperation(tx, {
     actor,
@@ -120,7 +138,11 @@ async function fromSnapshot(
   const sizeBytes = request.sizeBytes ?? snapshot.sizeBytes
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: 'snapshot', sizeBytes: snapshot.sizeBytes })
-  const origin = await tx.selectFrom('volumes').select(['bootable', 'volumeImageMetadata']).where('id', '=', snapshot.volumeId).executeTakeFirst()
+  const origin = await tx
+    .selectFrom('volumes')
+    .select(['bootable', 'volumeImageMetadata'])
+    .where('id', '=', snapshot.volumeId)
+    .executeTakeFirst()
   await insertVolume(tx, actor, request, { volumeId, backend, sizeBytes, snapshotId, ...origin })
   const operationId = await acceptOperation(tx, {
     actor,
@@ -156,8 +178,17 @@ async function fromBackup(
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: "backup's volume", sizeBytes: backup.sizeBytes })
   const metadata = { ...request.metadata, src_backup_id: backupId }
-  const origin = await tx.selectFrom('volumes').select(['bootable', 'volumeImageMetadata']).where('id', '=', backup.volumeId).executeTakeFirst()
-  await insertVolume(tx, actor, { ...request, metadata }, { volumeId, backend, sizeBytes, backupId, ...origin })
+  const origin = await tx
+    .selectFrom('volumes')
+    .select(['bootable', 'volumeImageMetadata'])
+    .where('id', '=', backup.volumeId)
+    .executeTakeFirst()
+  await insertVolume(
+    tx,
+    actor,
+    { ...request, metadata },
+    { volumeId, backend, sizeBytes, backupId, ...origin },
+  )
   const operationId = await acceptOperation(tx, {
     actor,
     kind: 'restore-backup',
@@ -208,6 +239,12 @@ async function insertVolume(tx: Tx, actor: Actor, request: VolumeRequest, volume
 }
 
 function volumeArtifact(backend: string, volumeId: string): Artifact {
-  return { kind: 'volume', placeType: 'backend', place: backend, id: volumeId, parentId: null, purpose: 'result' }
+  return {
+    kind: 'volume',
+    placeType: 'backend',
+    place: backend,
+    id: volumeId,
+    parentId: null,
+    purpose: 'result',
+  }
 }
-

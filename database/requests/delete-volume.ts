@@ -12,7 +12,11 @@ export function requestVolumeDeletion(
 ): Promise<Accepted & { replayed: boolean }> {
   return requestOnce(database, actor, { deleteVolume: volumeId }, async (tx) => {
     const volume = await requireResource(tx, 'volume', { id: volumeId, projectId: actor.projectId })
-    const snapshot = await tx.selectFrom('snapshots').select('id').where('volumeId', '=', volumeId).executeTakeFirst()
+    const snapshot = await tx
+      .selectFrom('snapshots')
+      .select('id')
+      .where('volumeId', '=', volumeId)
+      .executeTakeFirst()
     if (snapshot !== undefined) {
       throw new RequestError(
         409,

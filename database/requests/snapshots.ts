@@ -44,7 +44,14 @@ export function requestSnapshot(
       resources: { snapshot: snapshotId, volume: volume.id },
       primary: 'snapshot',
       artifacts: [
-        { kind: 'snapshot', placeType: 'backend', place: backend, id: snapshotId, parentId: volume.id, purpose: 'result' },
+        {
+          kind: 'snapshot',
+          placeType: 'backend',
+          place: backend,
+          id: snapshotId,
+          parentId: volume.id,
+          purpose: 'result',
+        },
       ],
     })
     return { operationId, resourceId: snapshotId }

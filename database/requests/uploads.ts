@@ -52,24 +52,37 @@ export async function completeUpload(
   return database.transaction().execute(async (tx) => {
     const { imageId, store, diskFormat } = upload
     if (!(await endUpload(tx, upload))) {
-      throw new RequestError(409, 'uploadLost', `The upload of image ${imageId} took too long and was given up. Upload again.`)
+      throw new RequestError(
+        409,
+        'uploadLost',
+        `The upload of image ${imageId} took too long and was given up. Upload again.`,
+      )
     }
     const hashes = { checksum: staged.md5, osHashAlgo: 'sha512', osHashValue: staged.sha512 }
-    await tx.updateTable('images').set({ sizeBytes: staged.sizeBytes, ...hashes }).where('id', '=', imageId).execute()
+    await tx
+      .updateTable('images')
+      .set({ sizeBytes: staged.sizeBytes, ...hashes })
+      .where('id', '=', imageId)
+      .execute()
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'upload-image',
       spec: { imageId, store, diskFormat },
       resources: { image: imageId },
       primary: 'image',
-      artifacts: [{ kind: 'stage', placeType: 'store', place: store, id: imageId, parentId: null, purpose: 'result' }],
+      artifacts: [
+        { kind: 'stage', placeType: 'store', place: store, id: imageId, parentId: null, purpose: 'result' },
+      ],
     })
     return { operationId, resourceId: imageId }
   })
 }
 
 /** saving -> queued; the caller has removed the stage. */
-export async function abandonUpload(database: Database, upload: Pick<Upload, 'imageId' | 'token'>): Promise<void> {
+export async function abandonUpload(
+  database: Database,
+  upload: Pick<Upload, 'imageId' | 'token'>,
+): Promise<void> {
   await database.transaction().execute(async (tx) => {
     if (await endUpload(tx, upload)) await setStatus(tx, 'image', upload.imageId, 'queued')
   })

@@ -5,7 +5,7 @@ import { formatBytes, MiB, roundUp } from '../../domain/sizes.ts'
 import type { CreateVolumeInput } from '../../sdk/types.ts'
 import { bootVolume } from './boot.ts'
 import { changeVolume } from './change.ts'
-import { allocatedBytes, sha256OfFile } from './contents.ts'
+import { allocatedBytes, sha256OfFile, sha256OfPaddedFile } from './contents.ts'
 import { WorkerKiller } from './kill-worker.ts'
 import type { DemoResult } from './report.ts'
 import type { S3Proxy } from './s3-proxy.ts'
@@ -28,9 +28,11 @@ export async function runStory(
   const { client } = stage.installation
   const imageBytes = roundUp(source.sizeBytes, MiB)
   const grownBytes = imageBytes + GROWTH_BYTES
-  const sourceSha256 = await sha256OfFile(source.rawPath, stage.signal)
-  const imageSha256 = await sha256OfFile(source.rawPath, stage.signal, imageBytes)
-  const grownSha256 = await sha256OfFile(source.rawPath, stage.signal, grownBytes)
+  const [sourceSha256, imageSha256, grownSha256] = await sha256OfPaddedFile(
+    source.rawPath,
+    [source.sizeBytes, imageBytes, grownBytes],
+    stage.signal,
+  )
 
   const imageId = await uploadImage(stage, source, sourceSha256)
   const volume = await makeVolume(stage, 'volume from image', { imageId, sizeBytes: imageBytes }, imageSha256)

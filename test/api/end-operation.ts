@@ -1,6 +1,7 @@
 import type { Database } from '../../database/open.ts'
 import { beginOperation } from '../../database/operations/begin.ts'
-import { endOperation, type OperationEnd } from '../../database/operations/end.ts'
+import { endOperation } from '../../database/operations/end.ts'
+import type { OperationEnd } from '../../domain/operations.ts'
 
 /** Does in the database what a worker would do. */
 export async function runToEnd(

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { OperationEnd } from '../../database/operations/end.ts'
+import type { OperationEnd } from '../../domain/operations.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { runToEnd } from '../api/end-operation.ts'
 import { startApi, type TestApi } from '../api/start-api.ts'

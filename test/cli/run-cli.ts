@@ -4,7 +4,8 @@ import { execa } from 'execa'
 import type { Database } from '../../database/open.ts'
 import { acquireAttempt, renewAttempt } from '../../database/operations/attempts.ts'
 import { beginOperation } from '../../database/operations/begin.ts'
-import { endOperation, type OperationEnd } from '../../database/operations/end.ts'
+import { endOperation } from '../../database/operations/end.ts'
+import type { OperationEnd } from '../../domain/operations.ts'
 
 export const CLI = join(import.meta.dirname, '../../cli/main.ts')
 

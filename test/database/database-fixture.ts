@@ -15,7 +15,11 @@ export function actor(projectId = 'p1'): Actor {
 }
 
 /** A real SQLite file, as several processes would share it. */
-export async function temporaryDatabase(): Promise<{ database: Database; file: string; close: () => Promise<void> }> {
+export async function temporaryDatabase(): Promise<{
+  database: Database
+  file: string
+  close: () => Promise<void>
+}> {
   const folder = await mkdtemp(join(tmpdir(), 'volflow-database-'))
   const file = join(folder, 'volflow.db')
   const database = await openDatabase(file)
@@ -30,7 +34,11 @@ export async function temporaryDatabase(): Promise<{ database: Database; file: s
 }
 
 /** Runs an accepted operation to an end, as its workflow would. */
-export async function finish(database: Database, operationId: string | null, end: OperationEnd = { outcome: 'succeeded' }) {
+export async function finish(
+  database: Database,
+  operationId: string | null,
+  end: OperationEnd = { outcome: 'succeeded' },
+) {
   if (operationId === null) throw new Error('Expected an operation')
   await beginOperation(database, operationId)
   await endOperation(database, operationId, end)

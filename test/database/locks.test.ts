@@ -45,7 +45,10 @@ test('two backups share their volume, which is available again when both have en
   const volumeId = await availableVolume()
   const first = await requestBackup(database, actor(), PLACES, { volumeId })
   const second = await requestBackup(database, actor(), PLACES, { volumeId })
-  await finish(database, first.operationId, { outcome: 'failed', error: { code: 'full', message: 'no space' } })
+  await finish(database, first.operationId, {
+    outcome: 'failed',
+    error: { code: 'full', message: 'no space' },
+  })
   expect(await statusOf(database, 'volumes', volumeId)).toBe('backing-up')
   await finish(database, second.operationId)
   expect(await statusOf(database, 'volumes', volumeId)).toBe('available')
@@ -67,7 +70,10 @@ test('a cancelled creation leaves no row, a failed one leaves the volume in erro
   const cancelled = await requestVolume(database, actor(), PLACES, { sizeBytes: MiB })
   const failed = await requestVolume(database, actor(), PLACES, { sizeBytes: MiB })
   await finish(database, cancelled.operationId, { outcome: 'cancelled' })
-  await finish(database, failed.operationId, { outcome: 'failed', error: { code: 'full', message: 'no space' } })
+  await finish(database, failed.operationId, {
+    outcome: 'failed',
+    error: { code: 'full', message: 'no space' },
+  })
   expect(await statusOf(database, 'volumes', cancelled.resourceId)).toBeUndefined()
   expect(await statusOf(database, 'volumes', failed.resourceId)).toBe('error')
 })

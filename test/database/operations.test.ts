@@ -58,7 +58,9 @@ test('an idempotency key that comes back with another request is refused', async
 
 test('a refused request leaves nothing behind', async () => {
   for (const sizeBytes of [0, -MiB, 1, 1.5 * MiB + 1, 2 ** 60, Number.NaN]) {
-    await expect(requestVolume(database, actor(), PLACES, { sizeBytes })).rejects.toMatchObject({ status: 400 })
+    await expect(requestVolume(database, actor(), PLACES, { sizeBytes })).rejects.toMatchObject({
+      status: 400,
+    })
   }
   for (const table of ['volumes', 'operations', 'operationResources', 'artifacts'] as const) {
     expect(await database.selectFrom(table).selectAll().execute()).toEqual([])
@@ -81,7 +83,10 @@ test('a cancel request and the commit point exclude each other', async () => {
   const second = await newVolume()
   await beginOperation(database, second.operationId)
   expect(await enterCommit(database, second.operationId)).toBe(true)
-  await expect(requestCancel(database, second)).rejects.toMatchObject({ status: 409, code: 'operationCommitted' })
+  await expect(requestCancel(database, second)).rejects.toMatchObject({
+    status: 409,
+    code: 'operationCommitted',
+  })
 })
 
 test('the first end stays', async () => {

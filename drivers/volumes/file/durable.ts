@@ -24,7 +24,7 @@ export async function asDriverCall<T>(task: string, call: () => Promise<T>): Pro
   }
 }
 
-export function toDriverError(task: string, error: unknown): DriverError {
+function toDriverError(task: string, error: unknown): DriverError {
   if (error instanceof DriverError) return error
   const code = errorCode(error)
   const kind = (code === undefined ? undefined : KINDS[code]) ?? 'transient'
