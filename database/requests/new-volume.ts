@@ -1,0 +1,81 @@
+import type { Artifact } from '../../domain/artifacts.ts'
+import type { Actor } from '../operations/accept.ts'
+import type { Tx } from '../resources.ts'
+import type { PlaceNames } from './places.ts'
+
+export interface VolumeRequest {
+  /** May be left out with a source: then the source's size, rounded up to whole MiB. */
+  readonly sizeBytes?: number
+  readonly name?: string
+  readonly description?: string
+  readonly metadata?: Record<string, string>
+  readonly backend?: string
+  readonly imageId?: string
+  readonly snapshotId?: string
+  readonly backupId?: string
+  /** From a snapshot: copy everything, so that the volume does not depend on it. */
+  readonly flatten?: boolean
+}
+
+/** What every source of a new volume works with. */
+export interface NewVolumeContext {
+  readonly tx: Tx
+  readonly actor: Actor
+  readonly places: PlaceNames
+  readonly request: VolumeRequest
+  readonly volumeId: string
+}
+
+interface NewVolume {
+  volumeId: string
+  backend: string
+  sizeBytes: number
+  imageId?: string
+  snapshotId?: string
+  backupId?: string
+  bootable?: number
+  volumeImageMetadata?: string | null
+}
+
+export async function insertVolume(
+  tx: Tx,
+  actor: Actor,
+  request: VolumeRequest,
+  volume: NewVolume,
+): Promise<void> {
+  await tx
+    .insertInto('volumes')
+    .values({
+      id: volume.volumeId,
+      projectId: actor.projectId,
+      userId: actor.userId,
+      name: request.name ?? null,
+      description: request.description ?? null,
+      status: 'creating',
+      metadata: JSON.stringify(request.metadata ?? {}),
+      createdAt: new Date().toISOString(),
+      updatedAt: null,
+      sizeBytes: volume.sizeBytes,
+      backend: volume.backend,
+      bootable: volume.bootable ?? 0,
+      availabilityZone: 'nova',
+      volumeType: null,
+      volumeImageMetadata: volume.volumeImageMetadata ?? null,
+      snapshotId: volume.snapshotId ?? null,
+      sourceVolumeId: null,
+      imageId: volume.imageId ?? null,
+      backupId: volume.backupId ?? null,
+    })
+    .execute()
+}
+
+export function volumeArtifact(backend: string, volumeId: string): Artifact {
+  return {
+    kind: 'volume',
+    placeType: 'backend',
+    place: backend,
+    id: volumeId,
+    parentId: null,
+    purpose: 'result',
+  }
+}
