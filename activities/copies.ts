@@ -17,9 +17,9 @@ export function createCopyActivities(deps: ActivityDependencies) {
           input.diskFormat,
         )
         const path = image.untrusted === true ? 'confined-convert' : 'copy'
-        return using(image, () =>
-          copyInto(deps, input, { ...image, sizeBytes: input.virtualSizeBytes }, path, attempt),
-        )
+        // A container's size is that of its file; what is copied is the disk in it.
+        const sizeBytes = image.untrusted === true ? input.virtualSizeBytes : image.sizeBytes
+        return using(image, () => copyInto(deps, input, { ...image, sizeBytes }, path, attempt))
       }),
 
     /** Snapshot into a volume that this operation made: afterwards the volume depends on nothing. */

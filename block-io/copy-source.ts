@@ -1,64 +1,61 @@
 import { tmpdir } from 'node:os'
 import { DriverError } from '../domain/errors.ts'
-import type { Blockdev, BlockDevice, Extent } from './device.ts'
+import type { BlockDevice, BlockReader } from './device.ts'
 import { type DeviceExport, serveDevice } from './export.ts'
-import { mapBlockdev } from './map.ts'
 import { openReader } from './reader.ts'
 
-/** How a copy reaches its source. */
-export interface CopySource {
-  /** For qemu. */
-  readonly blockdev: Blockdev
-  extents(offset: number, length: number): Promise<Extent[]>
-  /** The error to throw instead, when the source has a better reason for it. */
-  explain(error: unknown): Promise<unknown>
-  close(): Promise<void>
+interface SourceOptions {
+  readonly source: BlockDevice
+  readonly signal: AbortSignal
+  readonly socketDirectory?: string
 }
 
-/** A trusted source is opened by qemu directly; an untrusted one only by a confined server, for the length of the copy. */
-export async function openSource(options: {
-  source: BlockDevice
-  signal: AbortSignal
-  socketDirectory?: string
-}): Promise<CopySource> {
-  const { source, signal, socketDirectory = tmpdir() } = options
-  if (source.untrusted !== true) {
-    return {
-      blockdev: source.blockdev,
-      extents: (offset, length) => mapBlockdev(source.blockdev, offset, length, { signal }),
-      explain: async (error) => error,
-      close: async () => undefined,
-    }
+/**
+ * A plain file is read directly, all else over NBD from a qemu that lives as long as the reader: a confined one where a user wrote
+ * the format.
+ */
+export async function openSource({
+  source,
+  signal,
+  socketDirectory = tmpdir(),
+}: SourceOptions): Promise<BlockReader> {
+  const confined = source.untrusted === true
+  if (source.plainFile !== undefined && !confined) {
+    return openReader({ kind: 'file', path: source.plainFile, sizeBytes: source.sizeBytes })
   }
-  const server = await serveDevice(source, { socketDirectory, confined: true, signal })
+  const server = await serveDevice(source, { socketDirectory, confined, signal })
   try {
     const reader = await openReader(server.reader)
-    return {
-      blockdev: server.blockdev,
-      extents: (offset, length) => reader.extents(offset, length),
-      explain: (error) => explain(error, server, signal),
-      close: async () => {
-        await reader.close()
-        await server.close()
-      },
+    const close = async () => {
+      await reader.close()
+      await server.close()
     }
+    return confined ? blamingTheImage({ ...reader, close }, server, signal) : { ...reader, close }
   } catch (error) {
-    const explained = await explain(error, server, signal)
     await server.close()
-    throw explained
+    throw error
   }
 }
 
-/** What ends a confined server is the image: it ran into a limit or crashed the format's code. A second try would end the same. */
-async function explain(error: unknown, server: DeviceExport, signal: AbortSignal): Promise<unknown> {
-  if (signal.aborted) return signal.reason
-  const ended = await server.ended()
-  if (ended !== undefined) {
-    const message = `Expected an image that can be read within its limits of time and memory, got: ${ended.message}`
-    return new DriverError('invalid', message, { cause: error })
+/**
+ * What goes wrong on the way to a confined server is the image: it ran into a limit, crashed the format's code, or cannot be read
+ * (qemu then drops the connection). A second try would end the same.
+ */
+function blamingTheImage(reader: BlockReader, server: DeviceExport, signal: AbortSignal): BlockReader {
+  const explain = async (error: unknown): Promise<never> => {
+    signal.throwIfAborted()
+    const ended = await server.ended()
+    if (ended !== undefined) {
+      const message = `Expected an image that can be read within its limits of time and memory, got: ${ended.message}`
+      throw new DriverError('invalid', message, { cause: error })
+    }
+    throw new DriverError('corrupt', 'Expected an image that can be read, but parts of it are damaged', {
+      cause: error,
+    })
   }
-  if (error instanceof DriverError && /error while reading/.test(error.message)) {
-    return new DriverError('corrupt', error.message, { cause: error })
+  return {
+    ...reader,
+    read: (buffer, offset) => reader.read(buffer, offset).catch(explain),
+    extents: (offset, length) => reader.extents(offset, length).catch(explain),
   }
-  return error
 }

@@ -17,13 +17,12 @@ const KINDS: Readonly<Record<string, DriverErrorKind>> = {
 export function fileError(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : 'file access'
-  throw new DriverError(
-    KINDS[code] ?? 'transient',
-    `Expected ${call} to succeed, got ${code || String(error)}`,
-    {
-      cause: error,
-    },
-  )
+  const kind = KINDS[code] ?? 'transient'
+  const message =
+    kind === 'full'
+      ? `Expected free space to write to, but there is none left (${code})`
+      : `Expected ${call} to succeed, got ${code || String(error)}`
+  throw new DriverError(kind, message, { cause: error })
 }
 
 /** Throws `invalid` unless [offset, offset + length) lies within the device. */

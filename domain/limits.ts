@@ -12,6 +12,9 @@ export const LIMITS = {
   segmentBytes: 128 * MiB,
   /** Address space of a segment, zeroes included: what is punched or skipped by one process. */
   segmentSpanBytes: 4 * GiB,
+  /** A copy moves pieces of this size through as many buffers: enough to keep reader, writer and disk busy at once. */
+  copyPieceBytes: 2 * MiB,
+  copyPiecesInFlight: 8,
   /** A copy asks for the source's allocation in windows of this size, so that the answer stays small. */
   mapWindowBytes: 256 * GiB,
   /** Chunk of a volume in a target; equals the RBD object size. */
@@ -67,6 +70,8 @@ export const LIMITS = {
   apiHeapMiB: 128,
   /** Threads of one backup or restore: each keeps a core busy. */
   backupThreads: 2,
+  /** V8's own default lets short-lived objects take three times 16 MiB before it collects. */
+  semiSpaceMiB: 2,
   /** Workflows kept in memory by the control worker; the rest is replayed when it goes on. */
   cachedWorkflowsMax: 200,
   /** Database steps at the same time: SQLite has one writer. */
@@ -86,7 +91,7 @@ export const LIMITS = {
   uploadBlockBytes: MiB,
   watchersMax: 1000,
   /** A watcher looks often in the first second, in which most operations end, and then at a pace that costs little. */
-  watchFirstIntervalMs: 50,
+  watchFirstIntervalMs: 10,
   watchFirstMs: 1_000,
   watchIntervalMs: 200,
   /** Below the idle timeouts of common proxies. */

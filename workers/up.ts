@@ -56,7 +56,14 @@ function ourProcess(
   return {
     name: service.name,
     command: process.execPath,
-    args: [`--max-old-space-size=${service.heapMiB}`, MAIN, ...service.args, '--data', config.dataFolder],
+    args: [
+      `--max-old-space-size=${service.heapMiB}`,
+      `--max-semi-space-size=${LIMITS.semiSpaceMiB}`,
+      MAIN,
+      ...service.args,
+      '--data',
+      config.dataFolder,
+    ],
     // Reads, hashes and DNS share libuv's pool; four threads would be the bottleneck of a busy data worker.
     // Every thread would get its own malloc arena, and each keeps what it freed: two are enough, and save 50 MB.
     env: { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' },

@@ -1,6 +1,6 @@
 /** A proxy in front of S3 that counts what is uploaded, from outside the product, and can slow it down. */
+import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
-import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { listen } from './servers.ts'
@@ -17,16 +17,17 @@ export interface S3Proxy {
 }
 
 interface Upload {
-  sumBytes: number
-  largestBytes: number
+  readonly sumBytes: number
+  readonly largestBytes: number
 }
 
 export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
   const uploads = new Map<string, Upload>()
   const pace = new Pace()
   const server = createServer((incoming, answer) => {
-    const body = incoming.method === 'PUT' ? counted(incoming, uploads, pace) : incoming
-    forward(upstream, incoming, body, answer).catch(() => answer.destroy())
+    receive(incoming, uploads, pace)
+      .then((body) => forward(upstream, incoming, body, answer))
+      .catch(() => answer.destroy())
   })
   const endpoint = `http://127.0.0.1:${await listen(server)}`
   return {
@@ -43,42 +44,41 @@ export async function startS3Proxy(upstream: string): Promise<S3Proxy> {
   }
 }
 
+/**
+ * The whole body, which is a chunk of a few MiB at most. Only then is it sent on: the server may refuse early and hang up, and its
+ * refusal would be lost on whoever is still sending.
+ */
+async function receive(incoming: IncomingMessage, uploads: Map<string, Upload>, pace: Pace): Promise<Buffer> {
+  const key = (incoming.url ?? '').split('?', 1)[0] ?? ''
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const piece of incoming as AsyncIterable<Buffer>) {
+    pieces.push(piece)
+    bytes += piece.length
+    if (incoming.method !== 'PUT') continue
+    const { sumBytes, largestBytes } = uploads.get(key) ?? { sumBytes: 0, largestBytes: 0 }
+    uploads.set(key, { sumBytes: sumBytes + piece.length, largestBytes: Math.max(largestBytes, bytes) })
+    await pace.wait(piece.length)
+  }
+  return Buffer.concat(pieces)
+}
+
 /** The Host header stays as it is: the client has signed it. */
 async function forward(
   upstream: string,
   incoming: IncomingMessage,
-  body: Readable,
+  body: Buffer,
   answer: ServerResponse,
 ): Promise<void> {
-  // We have told the client to continue; the server behind us is told nothing about it.
+  // We have told the client to continue; the server behind us need not say so.
   const { expect: _, ...headers } = incoming.headers
   const outgoing = request(new URL(incoming.url ?? '/', upstream), { method: incoming.method, headers })
-  const { promise: answered, resolve, reject } = Promise.withResolvers<IncomingMessage>()
-  outgoing.once('response', resolve).once('error', reject)
-  // A refusal may come before the whole body was sent: then the answer counts, not the broken pipe.
-  const sent = pipeline(body, outgoing)
-  sent.catch(reject)
-  const response = await answered
+  // After its answer the server may hang up as it likes.
+  outgoing.on('error', () => {})
+  outgoing.end(body)
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage]
   answer.writeHead(response.statusCode ?? 502, response.headers)
   await pipeline(response, answer)
-}
-
-function counted(incoming: IncomingMessage, uploads: Map<string, Upload>, pace: Pace): Readable {
-  const key = (incoming.url ?? '').split('?', 1)[0] ?? ''
-  const upload = uploads.get(key) ?? { sumBytes: 0, largestBytes: 0 }
-  uploads.set(key, upload)
-  return Readable.from(
-    (async function* () {
-      let bytes = 0
-      for await (const piece of incoming as AsyncIterable<Buffer>) {
-        bytes += piece.length
-        upload.sumBytes += piece.length
-        upload.largestBytes = Math.max(upload.largestBytes, bytes)
-        await pace.wait(piece.length)
-        yield piece
-      }
-    })(),
-  )
 }
 
 /** One line for all requests: each waits until those before it would have gone through. */

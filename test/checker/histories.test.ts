@@ -18,7 +18,7 @@ test('a workflow without an operation, still running, with a secret in its input
   const needles = [{ label: 'the canary', bytes: Buffer.from(secret) }]
   const find = () => checkHistories({ address, namespace: 'default' }, [], needles)
   await expect
-    .poll(find, { timeout: 10_000 })
+    .poll(find, { timeout: 20_000 })
     .toEqual(
       expect.arrayContaining([
         `temporal: workflow ${workflowId} is still running`,

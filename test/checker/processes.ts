@@ -33,6 +33,7 @@ export async function checkProcesses(folders: readonly string[], runningPid?: nu
 }
 
 function isService(one: FoundProcess, all: readonly FoundProcess[], runningPid: number): boolean {
+  if (one.pid === runningPid) return true
   if (!SERVICES.includes(basename(one.command[0] ?? ''))) return false
   for (let current: FoundProcess | undefined = one; current !== undefined;) {
     const { pid, parentPid }: FoundProcess = current

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, openAsBlob } from 'node:fs'
 import { join } from 'node:path'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { ApiError } from '../../sdk/errors.ts'
 import { expectClean } from '../checker/check.ts'
 import { makeQcow2Image, makeRawImage } from '../support/small-images.ts'
@@ -12,10 +12,10 @@ const SMALL = { sizeBytes: 96 * MiB, data: [{ offset: 0, length: 12 * MiB, seed:
 const LARGE = { sizeBytes: 96 * MiB, data: [{ offset: MiB, length: 80 * MiB, seed: 2 }] }
 
 /** A file system of 48 MiB at the place's folder, before anything is in it. */
-function mountSmall(folder: string): void {
+function mountSmall(folder: string): () => void {
   mkdirSync(folder, { recursive: true })
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', folder])
-  onTestFinished(() => void execFileSync('umount', ['--lazy', folder]))
+  return () => void execFileSync('umount', ['--lazy', folder])
 }
 
 const canMount =
@@ -50,7 +50,7 @@ test.skipIf(!canMount)(
       .uploadImage(image.id, await openAsBlob(join(folder, 'image.raw')))
       .catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(ApiError)
-    expect(error).toMatchObject({ code: 'full' })
+    expect(error).toMatchObject({ status: 507, code: 'storeFull' })
     expect(await client.showImage(image.id)).toMatchObject({ status: 'queued' })
     await expectClean(installation.checked())
   },

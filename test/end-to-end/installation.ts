@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -13,6 +12,7 @@ import { type CountingProxy, startCountingProxy } from '../faults/proxy.ts'
 import { freePort } from '../support/free-port.ts'
 import { type S3Server, startVersityGw } from '../support/s3-servers.ts'
 import { processTree } from './processes.ts'
+import { SUBREAPER } from './subreaper.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const READY_TIMEOUT_MS = 45_000
@@ -25,8 +25,12 @@ export interface InstallationOptions {
   /** Merged into volflow.yaml. */
   readonly config?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
-  /** Called with the data folder before the first start. */
-  readonly prepare?: (dataFolder: string) => void
+  /** `upPid` is then a subreaper above it; see subreaper.ts. */
+  readonly subreaper?: boolean
+  /** Where its folder is made; default: the scratch folder of the test run. */
+  readonly parentFolder?: string
+  /** Called with the data folder before the first start; what it answers is called at the end. */
+  readonly prepare?: (dataFolder: string) => () => void
 }
 
 /** A real `volflow up` over a folder of its own. Dispose of it: it ends with everything it started, and its folder goes. */
@@ -36,6 +40,7 @@ export class Installation implements AsyncDisposable {
   readonly #options: InstallationOptions
   #ports = { api: 0, temporal: 0, ui: 0 }
   #child: ChildProcess | undefined
+  #undo: (() => void) | undefined
   #s3: { server: S3Server; proxy: CountingProxy; place: S3Place } | undefined
 
   private constructor(folder: string, options: InstallationOptions) {
@@ -45,16 +50,20 @@ export class Installation implements AsyncDisposable {
   }
 
   static async start(options: InstallationOptions = {}): Promise<Installation> {
+    const parent = options.parentFolder ?? inject('scratchFolder')
     // Short: paths of unix sockets have room for 108 characters.
-    const installation = new Installation(await mkdtemp(join(tmpdir(), 'volflow-e2e-')), options)
+    const installation = new Installation(await mkdtemp(join(parent, 'e2e-')), options)
     try {
       await mkdir(installation.#temporaryFolder)
       await mkdir(join(installation.dataFolder, 'log'), { recursive: true })
-      await cp(bundles(), join(installation.dataFolder, 'cache'), { recursive: true }).catch(() => undefined)
-      options.prepare?.(installation.dataFolder)
+      // Bundling takes two seconds and gives the same for each installation.
+      await cp(join(parent, 'workflow-bundles'), join(installation.dataFolder, 'cache'), {
+        recursive: true,
+      }).catch(() => undefined)
+      installation.#undo = options.prepare?.(installation.dataFolder)
       if (options.s3 === true) installation.#s3 = await startS3(installation.folder)
       await installation.#startOnFreePorts()
-      await cp(join(installation.dataFolder, 'cache'), bundles(), { recursive: true })
+      await cp(join(installation.dataFolder, 'cache'), join(parent, 'workflow-bundles'), { recursive: true })
       return installation
     } catch (error) {
       await installation[Symbol.asyncDispose]()
@@ -92,8 +101,18 @@ export class Installation implements AsyncDisposable {
   /** Runs it again over the same folder and ports. Resolves when it is ready. */
   async up(): Promise<void> {
     const log = await open(join(this.dataFolder, 'log/up.log'), 'a')
-    const args = ['--pdeathsig', 'KILL', '--', process.execPath, MAIN, 'up', '--data', this.dataFolder]
-    const child = spawn('setpriv', args, {
+    const dieWithUs = ['setpriv', '--pdeathsig', 'KILL', '--']
+    const above = this.#options.subreaper === true ? [...dieWithUs, ...SUBREAPER] : []
+    const [program, ...args] = [
+      ...above,
+      ...dieWithUs,
+      process.execPath,
+      MAIN,
+      'up',
+      '--data',
+      this.dataFolder,
+    ]
+    const child = spawn(program, args, {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
@@ -177,6 +196,7 @@ export class Installation implements AsyncDisposable {
     for (const { pid } of await processesUnder([this.dataFolder, this.#temporaryFolder])) killIfThere(pid)
     this.#s3?.proxy.stop()
     await this.#s3?.server.stop()
+    this.#undo?.()
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -229,11 +249,6 @@ export class Installation implements AsyncDisposable {
       throw new Error(`Expected volflow to end within ${STOP_TIMEOUT_MS} ms, it did not`)
     return result[0]
   }
-}
-
-/** Bundling takes two seconds and gives the same for each installation. */
-function bundles(): string {
-  return join(inject('scratchFolder'), 'workflow-bundles')
 }
 
 async function startS3(folder: string): Promise<{ server: S3Server; proxy: CountingProxy; place: S3Place }> {

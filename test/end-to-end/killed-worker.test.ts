@@ -6,10 +6,10 @@ import { makeQcow2Image } from '../support/small-images.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB, sha256OfVolume, until, uploadImage, writtenBytes } from './steps.ts'
 
-const DATA_BYTES = 288 * MiB
+const DATA_BYTES = 144 * MiB
 const CONTENT = {
-  sizeBytes: 400 * MiB,
-  data: [0, 1, 2].map((piece) => ({ offset: piece * 130 * MiB, length: 96 * MiB, seed: piece })),
+  sizeBytes: 200 * MiB,
+  data: [0, 1, 2].map((piece) => ({ offset: piece * 65 * MiB, length: 48 * MiB, seed: piece })),
 }
 
 test('a data worker killed with -9 half-way through each kind of copy: every operation goes on to the right bytes', async () => {

@@ -15,26 +15,24 @@ export async function startCountingProxy(upstreamPort: number): Promise<Counting
   let upBytes = 0
   let downBytes = 0
   const sockets = new Set<Socket>()
-  const server = createServer((client) => {
-    const upstream = connect(upstreamPort, '127.0.0.1')
-    for (const [socket, other] of [
-      [client, upstream],
-      [upstream, client],
-    ] as const) {
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    const upstream = connect({ port: upstreamPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
+    for (const socket of [client, upstream]) {
       sockets.add(socket)
-      socket.setNoDelay(true)
-      socket.on('error', () => {})
-      socket.on('close', (broken) => {
-        sockets.delete(socket)
-        // An end that breaks takes the other with it, as a cut cable would; one that is done lets the last bytes through.
-        if (broken) other.destroy()
-        else other.end()
-      })
+      socket.on('close', () => sockets.delete(socket))
     }
     client.on('data', (bytes) => (upBytes += bytes.length))
     upstream.on('data', (bytes) => (downBytes += bytes.length))
     client.pipe(upstream)
     upstream.pipe(client)
+    client.on('error', () => upstream.destroy())
+    // A server that answers early and closes: its answer still has to arrive, and what the client goes on sending goes nowhere.
+    upstream.on('error', () => client.end())
+    upstream.on('close', () => {
+      client.end()
+      client.resume()
+    })
+    client.on('close', () => upstream.end())
   })
   const port = await listen(server)
   return {

@@ -51,16 +51,23 @@ class Bucket {
     signal?: AbortSignal,
   ): Promise<{ version: string } | 'conflict'> {
     const input = { ...this.#object(key), Body: bytes, ContentLength: bytes.byteLength, ...condition }
+    const settled = async (): Promise<{ version: string } | 'conflict' | undefined> => {
+      const current = await this.get(key, signal)
+      if (isMet(condition, current)) return undefined
+      // Our own earlier attempt may have taken effect, and only its answer was lost.
+      return current?.bytes.equals(bytes) === true ? { version: current.version } : 'conflict'
+    }
     return withRetries(signal, async (attempt) => {
+      // Servers refuse early and hang up while the body is still under way, so that the refusal may get lost every time.
+      const earlier = attempt === 1 ? undefined : await settled()
+      if (earlier !== undefined) return earlier
       try {
         const { ETag = '' } = await this.#client.send(new PutObjectCommand(input), abortable(signal))
         return { version: ETag }
       } catch (error) {
         // S3 answers a condition on an object that is gone with 404.
         if (!isConditionFailed(error) && !isMissing(error)) throw error
-        // The answer to our own earlier attempt may have been lost after it took effect.
-        const current = attempt === 1 ? undefined : await this.get(key, signal)
-        return current?.bytes.equals(bytes) === true ? { version: current.version } : 'conflict'
+        return attempt === 1 ? 'conflict' : ((await settled()) ?? 'conflict')
       }
     })
   }
@@ -112,6 +119,10 @@ class Bucket {
     checkKey(key)
     return { Bucket: this.#name, Key: `${this.#prefix}${key}` }
   }
+}
+
+function isMet(condition: Condition, current: StoredObject | undefined): boolean {
+  return 'IfMatch' in condition ? current?.version === condition.IfMatch : current === undefined
 }
 
 /** Into one buffer: joining pieces would take the memory twice. */

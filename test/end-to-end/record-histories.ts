@@ -1,0 +1,131 @@
+/**
+ * `node test/end-to-end/record-histories.ts`: runs every workflow on a real installation, with cancellations, failures, killed workers
+ * and recovery, and writes what Temporal recorded to test/histories/<workflow>/<case>.json. The replay test then shows that
+ * workflows of today go on with operations that were begun before. Run it when a workflow is new; keep the old recordings while
+ * operations of that version may still be running somewhere.
+ */
+import { execFileSync } from 'node:child_process'
+import { openAsBlob } from 'node:fs'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { hostname, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { Client, Connection } from '@temporalio/client'
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import type { Operation } from '../../sdk/types.ts'
+import { makeQcow2Image } from '../support/small-images.ts'
+import { Installation } from './installation.ts'
+import { MiB, until, writtenBytes } from './steps.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const HISTORIES = join(import.meta.dirname, '../histories')
+const DATA_BYTES = 160 * MiB
+const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
+
+/** `<workflow>/<case>` -> id of the workflow. */
+type Recorded = Map<string, string>
+
+const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
+try {
+  await using installation = await Installation.start({ parentFolder })
+  const connection = await Connection.connect({ address: installation.temporalAddress })
+  const temporal = new Client({ connection })
+  try {
+    const recorded: Recorded = new Map()
+    await recordAll(installation, temporal, recorded)
+    for (const [name, workflowId] of recorded) await save(temporal, name, workflowId)
+    console.log(`${recorded.size} histories in ${HISTORIES}`)
+  } finally {
+    await connection.close()
+  }
+} finally {
+  await rm(parentFolder, { recursive: true, force: true })
+}
+
+async function recordAll(installation: Installation, temporal: Client, recorded: Recorded): Promise<void> {
+  const { client, folder } = installation
+  const end = async (
+    started: Promise<{ operation: Operation }>,
+    name: string,
+    state: Operation['state'] = 'succeeded',
+  ) => {
+    const operation = await client.waitForOperation((await started).operation.id)
+    if (operation.state !== state)
+      throw new Error(`Expected ${name} to be ${state}, got ${JSON.stringify(operation)}`)
+    recorded.set(name, `${operation.kind}/${operation.id}`)
+    return operation.resourceId
+  }
+  const half = (operation: Operation) =>
+    until(
+      'half is copied',
+      async () => (await writtenBytes(installation, operation.resourceId)) > DATA_BYTES / 3,
+    )
+  const cancelled = async (request: Parameters<typeof client.createVolume>[0], name: string) => {
+    const started = await client.createVolume(request)
+    await half(started.operation)
+    await client.cancelOperation(started.operation.id)
+    await end(Promise.resolve(started), name, 'cancelled')
+  }
+
+  const good = join(folder, 'image.qcow2')
+  await makeQcow2Image(good, CONTENT)
+  const bad = join(folder, 'bad.qcow2')
+  execFileSync('qemu-img', ['create', '-q', '-u', '-f', 'qcow2', '-F', 'raw', '-b', '/etc/passwd', bad, '1M'])
+  const { id: imageId } = await client.createImage({ diskFormat: 'qcow2' })
+  await end(client.uploadImage(imageId, await openAsBlob(bad)), 'upload-image/refused', 'failed')
+  await end(client.uploadImage(imageId, await openAsBlob(good)), 'upload-image/succeeded')
+
+  const blank = await end(client.createVolume({ sizeBytes: MiB }), 'create-volume/succeeded')
+  await end(client.deleteVolume(blank), 'delete-volume/succeeded')
+
+  const volumeId = await end(client.createVolume({ imageId }), 'create-volume-from-image/succeeded')
+  await cancelled({ imageId }, 'create-volume-from-image/cancelled')
+  const killed = client.createVolume({ imageId })
+  await half((await killed).operation)
+  process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
+  await end(killed, 'create-volume-from-image/worker-killed')
+
+  const snapshotId = await end(client.createSnapshot({ volumeId }), 'create-snapshot/succeeded')
+  await end(client.createVolume({ snapshotId }), 'create-volume-from-snapshot/layer')
+  await end(client.createVolume({ snapshotId, flatten: true }), 'create-volume-from-snapshot/flatten')
+  await cancelled({ snapshotId, flatten: true }, 'create-volume-from-snapshot/cancelled')
+
+  const backupId = await end(client.createBackup({ volumeId }), 'create-backup/full')
+  await end(
+    client.createBackup({ volumeId, incremental: true, snapshotId }),
+    'create-backup/incremental-of-snapshot',
+  )
+  const backup = client.createBackup({ volumeId })
+  await until(
+    'it uploads',
+    async () => (await client.showOperation((await backup).operation.id)).phase === 'uploading',
+  )
+  await client.cancelOperation((await backup).operation.id)
+  await end(backup, 'create-backup/cancelled', 'cancelled')
+  await end(client.createVolume({ backupId }), 'restore-backup/succeeded')
+  await cancelled({ backupId }, 'restore-backup/cancelled')
+  await end(client.deleteBackup(backupId), 'delete-backup/succeeded')
+  await end(client.collectTarget('local'), 'collect-target/succeeded')
+  await end(client.deleteSnapshot(snapshotId), 'delete-snapshot/succeeded')
+
+  const lost = client.createVolume({ imageId })
+  const { operation } = await lost
+  await half(operation)
+  await temporal.workflow.getHandle(`${operation.kind}/${operation.id}`).terminate()
+  await end(lost, 'create-volume-from-image/terminated', 'failed')
+  const recovery = `recover/${operation.id}`
+  await temporal.workflow.getHandle(recovery).result()
+  recorded.set('recover/terminated', recovery)
+}
+
+async function save(temporal: Client, name: string, workflowId: string): Promise<void> {
+  const path = join(HISTORIES, `${name}.json`)
+  await mkdir(dirname(path), { recursive: true })
+  const history = await temporal.workflow.getHandle(workflowId).fetchHistory()
+  // Who worked on it, and where the code was, are of no interest.
+  const text = historyToJSON(history)
+    .replaceAll(/"identity": ?"[^"]*"/g, '"identity": "worker"')
+    .replaceAll(`@${hostname()}`, '@worker')
+    .replaceAll(ROOT, '/volflow/')
+  await writeFile(path, `${text}\n`)
+}
