@@ -73,7 +73,9 @@ async function run(command, args, pathFirst = []) {
   const inherited = (process.env.PATH ?? '')
     .split(delimiter)
     .filter((folder) => !folder.endsWith('node_modules/.bin'))
-  const env = { ...process.env, PATH: [...pathFirst, ...inherited].join(delimiter) }
+  const PATH = [...pathFirst, ...inherited].join(delimiter)
+  // As in the services: what runs our block I/O in its own process needs as many threads for it.
+  const env = { UV_THREADPOOL_SIZE: '16', ...process.env, PATH }
   const child = spawn(command, args, { cwd: ROOT, env, stdio: 'inherit' })
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))

@@ -62,4 +62,4 @@ test('whatever is cancelled in the middle leaves nothing behind, and its source 
   await ended(installation, blank, outcome)
   expect(await installation.stop()).toBe(0)
   await expectClean(installation.checked())
-}, 120_000)
+}, 180_000)

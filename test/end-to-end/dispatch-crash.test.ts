@@ -51,7 +51,7 @@ test('an API killed between commit and dispatch, on either side: exactly one wor
     'create-volume succeeded',
   ])
   await expectClean(installation.checked())
-}, 60_000)
+}, 180_000)
 
 test('one idempotency key, twenty times at once: one operation, one volume', async () => {
   await using installation = await Installation.start()
@@ -67,4 +67,4 @@ test('one idempotency key, twenty times at once: one operation, one volume', asy
   expect((await installation.client.listVolumes()).items).toHaveLength(1)
   expect((await installation.client.listOperations()).items).toHaveLength(1)
   await expectClean(installation.checked())
-}, 60_000)
+}, 180_000)

@@ -36,7 +36,7 @@ test.skipIf(!canMount)(
     await ended(installation, client.deleteVolume(operation.resourceId))
     await expectNotFound(client.showVolume(operation.resourceId))
   },
-  60_000,
+  180_000,
 )
 
 test.skipIf(!canMount)(
@@ -54,7 +54,7 @@ test.skipIf(!canMount)(
     expect(await client.showImage(image.id)).toMatchObject({ status: 'queued' })
     await expectClean(installation.checked())
   },
-  60_000,
+  180_000,
 )
 
 test.skipIf(!canMount)(
@@ -86,7 +86,7 @@ test.skipIf(!canMount)(
     await ended(installation, client.createBackup({ volumeId: small }))
     await expectClean(installation.checked({ collected: true }))
   },
-  60_000,
+  180_000,
 )
 
 async function startOn(place: string): Promise<Installation> {

@@ -26,7 +26,7 @@ test('killed as a whole in the middle of a copy, it carries on when it is starte
   await expectNobodyWrites(installation)
   await installation.up()
   await expectFinished(installation, operation.id)
-}, 90_000)
+}, 180_000)
 
 test('when the parent alone is killed, everything goes with it, and the next start carries on', async () => {
   const { installation, operation } = await startCopy()
@@ -34,7 +34,7 @@ test('when the parent alone is killed, everything goes with it, and the next sta
   await expectNobodyWrites(installation)
   await installation.up()
   await expectFinished(installation, operation.id)
-}, 90_000)
+}, 180_000)
 
 test('Ctrl-C hands over what runs: it ends in order and soon, and the next start carries on', async () => {
   const { installation, operation } = await startCopy({ s3: true })
@@ -55,7 +55,7 @@ test('Ctrl-C hands over what runs: it ends in order and soon, and the next start
   await expectClean(installation.checked())
   expect(await installation.stop()).toBe(0)
   await expectClean(installation.checked())
-}, 90_000)
+}, 180_000)
 
 async function startCopy(options: InstallationOptions = {}) {
   const installation = await Installation.start(options)

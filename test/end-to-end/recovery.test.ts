@@ -37,7 +37,7 @@ test('a workflow terminated by hand: the operation fails by itself and nothing i
     return status.name === 'COMPLETED'
   })
   await expectClean(installation.checked())
-}, 90_000)
+}, 180_000)
 
 test('with the database of Temporal lost, operations are carried on from their checkpoint', async () => {
   const { installation, operation } = await startCopy()
@@ -49,7 +49,7 @@ test('with the database of Temporal lost, operations are carried on from their c
   await ended(installation, operation)
   expect(await sha256OfVolume(installation, operation.resourceId)).toBe(image.sha256)
   await expectClean(installation.checked())
-}, 90_000)
+}, 180_000)
 
 test('an image that names a file of the host fails, and waits for another upload', async () => {
   await using installation = await Installation.start()
@@ -79,7 +79,7 @@ test('an image that names a file of the host fails, and waits for another upload
   await ended(installation, client.uploadImage(id, await openAsBlob(image.path)))
   expect(await client.showImage(id)).toMatchObject({ status: 'active', virtualSizeBytes: CONTENT.sizeBytes })
   await expectClean(installation.checked())
-}, 60_000)
+}, 180_000)
 
 async function startCopy() {
   const installation = await Installation.start()

@@ -87,7 +87,7 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   objects.close()
   expect(await installation.stop()).toBe(0)
   await expectClean(installation.checked({ collected: true }))
-}, 90_000)
+}, 180_000)
 
 async function writeInto(path: string, offset: number, lengthBytes: number): Promise<void> {
   await using file = await open(path, 'r+')
