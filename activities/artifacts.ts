@@ -2,6 +2,7 @@ import type { ArtifactRow } from '../database/operations/artifacts.ts'
 import { forgetArtifact } from '../database/operations/artifacts.ts'
 import { abortBackup } from '../backup-format/abort.ts'
 import { deleteBackup } from '../backup-format/delete.ts'
+import { backupDomain } from '../domain/backup-domain.ts'
 import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { withRepository } from './repository.ts'
@@ -31,7 +32,7 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
       return place(deps.stores, 'store', artifact.place).discardStage(id)
     case 'backup':
       return withRepository(deps, artifact.place, async (repository) => {
-        const key = { domain: parentId ?? '', backupId: id }
+        const key = { domain: backupDomain(parentId ?? ''), backupId: id }
         // Committed in the target, but the operation failed on the way to saying so: nobody knows this backup.
         if ((await abortBackup(repository, key)) === 'committed') await deleteBackup(repository, key)
       })

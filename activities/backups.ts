@@ -6,6 +6,7 @@ import { deleteBackup } from '../backup-format/delete.ts'
 import { restoreBackup } from '../backup-format/restore.ts'
 import { uploadBackup } from '../backup-format/upload.ts'
 import { hasOpenOperation } from '../database/operations/read.ts'
+import { backupDomain } from '../domain/backup-domain.ts'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
@@ -27,7 +28,11 @@ export function createBackupActivities(deps: ActivityDependencies) {
     commitBackup: (input: Input<'create-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) =>
         withRepository(deps, input.target, async (repository) => {
-          const key = { domain: input.projectId, backupId: input.backupId, signal: attempt.signal }
+          const key = {
+            domain: backupDomain(input.projectId),
+            backupId: input.backupId,
+            signal: attempt.signal,
+          }
           const { totals } = await commitBackup(repository, key)
           return { objectCount: totals.newChunks, storedBytes: totals.newObjectBytes }
         }),
@@ -47,7 +52,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
     removeBackup: (input: Input<'delete-backup'>): Promise<void> =>
       attempted(deps.database, input.operationId, () =>
         withRepository(deps, input.target, (repository) =>
-          deleteBackup(repository, { domain: input.projectId, backupId: input.backupId }),
+          deleteBackup(repository, { domain: backupDomain(input.projectId), backupId: input.backupId }),
         ),
       ),
 
@@ -73,7 +78,7 @@ async function upload(
   const { targetFactoryUrl } = deps
   return withRepository(deps, input.target, async (repository) => {
     const { totals } = await uploadBackup(repository, {
-      domain: input.projectId,
+      domain: backupDomain(input.projectId),
       backupId: input.backupId,
       ...(input.parentBackupId !== null && { parentBackupId: input.parentBackupId }),
       sizeBytes: input.sizeBytes,
@@ -105,7 +110,7 @@ async function download(
   const before = attempt.movedBytesBefore
   return withRepository(deps, input.target, async (repository) => {
     const { movedBytes } = await restoreBackup(repository, {
-      domain: input.projectId,
+      domain: backupDomain(input.projectId),
       backupId: input.backupId,
       destination: { path, sizeBytes: input.sizeBytes },
       // The volume was made for this operation: what was not written yet reads as zeroes.

@@ -2,7 +2,7 @@
 import { DriverError } from '../domain/errors.ts'
 
 /** One path segment: lower case, no dot, so that no name can leave its folder or be taken for another object's. */
-const NAME = /^[a-z0-9][a-z0-9_-]{0,63}$/
+const NAME = /^[a-z0-9_][a-z0-9_-]{0,127}$/
 
 export const REPOSITORY_KEY = 'repo.json'
 export const STATE_KEY = 'state'
@@ -24,7 +24,7 @@ export function checkName(what: string, name: string): void {
   if (NAME.test(name)) return
   throw new DriverError(
     'invalid',
-    `Expected the ${what} to be 1 to 64 characters of a-z, 0-9, - and _, got ${JSON.stringify(name.slice(0, 80))}`,
+    `Expected the ${what} to be 1 to 128 characters of a-z, 0-9, - and _, got ${JSON.stringify(name.slice(0, 80))}`,
   )
 }
 

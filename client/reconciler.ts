@@ -14,10 +14,14 @@ import { tellWorkflow } from './cancel.ts'
 
 /**
  * Compares open operations with Temporal: a workflow that vanished is started again, one that was closed without writing the end
- * is recovered from. Ended operations with something left behind are cleared up.
+ * is recovered from.
  */
 export async function reconcile(client: Client, database: Database): Promise<void> {
   for (const operation of await openOperations(database)) await reconcileOne(client, database, operation)
+}
+
+/** The janitor: clears up after ended operations that could not release everything they had made. */
+export async function clearLeftovers(client: Client, database: Database): Promise<void> {
   for (const operationId of await operationsWithLeftovers(database, LIMITS.dispatchBatch)) {
     await startRecovery(client, operationId)
   }

@@ -82,6 +82,9 @@ export const LIMITS = {
   shutdownForceMs: 15_000,
   sweepIntervalMs: 1_000,
   reconcileIntervalMs: 15_000,
+  /** What could not be released is a place that is misconfigured or gone: no need to hurry. */
+  janitorIntervalMs: 300_000,
+  stickyTimeoutMs: 2_000,
   dispatchBatch: 50,
   openFilesPerProcess: 1024,
   inspectorReadBytes: 16 * MiB,

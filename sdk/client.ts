@@ -67,7 +67,10 @@ export class VolflowClient {
     return this.#json({ method: 'GET', path: `/images/${encodeURIComponent(id)}`, ...options })
   }
 
-  /** Sends the bytes of a queued image; the operation then checks them. No time limit: pass a signal. */
+  /**
+   * Sends the bytes of a queued image; the operation then checks them. No time limit: pass a signal. Give files over 4 GiB as a
+   * stream, with `sizeBytes`: Node sends a Blob of that size wrongly.
+   */
   uploadImage(
     id: string,
     bytes: Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>,

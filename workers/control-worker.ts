@@ -1,6 +1,6 @@
 import { NativeConnection, Worker } from '@temporalio/worker'
 import { createControlActivities } from '../activities/control.ts'
-import { reconcile } from '../client/reconciler.ts'
+import { clearLeftovers, reconcile } from '../client/reconciler.ts'
 import { sweep } from '../client/sweeper.ts'
 import type { Config } from '../config/config.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -27,6 +27,8 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     workflowBundle: { codePath: bundlePath },
     activities: createControlActivities(database),
     maxCachedWorkflows: LIMITS.cachedWorkflowsMax,
+    // How long a workflow waits for a worker that was killed before another one takes it.
+    stickyQueueScheduleToStartTimeout: LIMITS.stickyTimeoutMs,
     maxConcurrentLocalActivityExecutions: LIMITS.localActivitiesMax,
     shutdownGraceTime: LIMITS.shutdownGraceMs,
   })
@@ -36,6 +38,11 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
     loop('reconcile', () => reconcile(client, database), {
       intervalMs: LIMITS.reconcileIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('janitor', () => clearLeftovers(client, database), {
+      intervalMs: LIMITS.janitorIntervalMs,
       signal,
       logger,
     }),

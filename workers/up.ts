@@ -8,6 +8,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createLogger } from './logger.ts'
+import { checkPorts } from './ports.ts'
 import { findProgram } from './programs.ts'
 import { waitUntilReady } from './ready.ts'
 import { shutdownSignal } from './shutdown.ts'
@@ -25,6 +26,7 @@ export async function up(config: Config): Promise<void> {
   const signal = shutdownSignal()
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
   const lock = lockFolder(config.dataFolder)
+  await checkPorts(config)
   const logFolder = join(config.dataFolder, 'log')
   await mkdir(logFolder, { recursive: true, mode: 0o700 })
   await loadBackupKey(config.backupKeyFile)

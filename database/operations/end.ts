@@ -27,7 +27,9 @@ export async function endOperation(
   await database.transaction().execute((tx) => endInTransaction(tx, operationId, end))
 }
 
+/** False: it had ended before. */
 export async function endInTransaction(tx: Tx, operationId: string, end: OperationEnd): Promise<boolean> {
+  await tx.deleteFrom('attempts').where('operationId', '=', operationId).execute()
   const operation = await tx
     .updateTable('operations')
     .set({
@@ -64,7 +66,6 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
       .where('purpose', '=', 'result')
       .execute()
   }
-  await tx.deleteFrom('attempts').where('operationId', '=', operationId).execute()
   return true
 }
 
