@@ -59,7 +59,14 @@ async function inTerminal(url: string, args: string, columns: number, env: Recor
     reject: false,
     stdin: 'ignore',
     timeout: 20_000,
-    env: { VOLFLOW_URL: url, TERM: 'xterm', FORCE_COLOR: undefined, NODE_NO_WARNINGS: '1', ...env },
+    env: {
+      VOLFLOW_URL: url,
+      TERM: 'xterm',
+      CI: undefined,
+      FORCE_COLOR: undefined,
+      NODE_NO_WARNINGS: '1',
+      ...env,
+    },
   })
   return { output: stdout, exitCode }
 }
