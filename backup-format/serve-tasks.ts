@@ -1,4 +1,5 @@
 import { parentPort } from 'node:worker_threads'
+import { createGarbageCollector } from './collect-garbage.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { FromThread, ToThread } from './executor.ts'
 
@@ -17,6 +18,7 @@ export function serveTasks<Task, Result>(open: () => Promise<TaskHandler<Task, R
   const stop = new AbortController()
   const inWork = new Set<Promise<void>>()
   const opened = open()
+  const collectGarbage = createGarbageCollector()
   // Reported with the first task.
   opened.catch(() => undefined)
 
@@ -28,6 +30,7 @@ export function serveTasks<Task, Result>(open: () => Promise<TaskHandler<Task, R
         (error: unknown): FromThread<Result> => ({ ticket, error: asPlain(error) }),
       )
     port.postMessage(answer)
+    collectGarbage()
   }
 
   const finish = async (): Promise<void> => {
