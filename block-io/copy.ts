@@ -45,6 +45,10 @@ export async function copyDevice(options: CopyOptions): Promise<{ movedBytes: nu
     const reader = await openSource(options)
     try {
       return await copySegments(options, reader, writer)
+    } catch (error) {
+      // What the end of its server did to a read is not the reason.
+      signal.throwIfAborted()
+      throw error
     } finally {
       await reader.close()
     }
