@@ -1,7 +1,7 @@
 /**
  * Copies a device into a plain raw file by segments, so that a crash repeats at most two of them. What is not a plain file is read
  * over NBD from a qemu of its own. One stream from end to end: a `qemu-img convert` for each segment costs a process start and a
- * barrier each time, and took half as long again.
+ * barrier each time, and was slower.
  */
 import pMap from 'p-map'
 import { DriverError } from '../domain/errors.ts'

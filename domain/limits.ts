@@ -12,7 +12,7 @@ export const LIMITS = {
   segmentBytes: 128 * MiB,
   /** Address space of a segment, zeroes included: what is punched or skipped by one process. */
   segmentSpanBytes: 4 * GiB,
-  /** A copy moves pieces of this size through as many buffers: all of them fit a processor's cache, which makes it half as fast again. */
+  /** A copy moves pieces of this size through as many buffers: small enough to stay in a processor's cache: faster than 2 MiB was. */
   copyPieceBytes: 512 * KiB,
   copyPiecesInFlight: 16,
   /** A copy asks for the source's allocation in windows of this size, so that the answer stays small. */
@@ -64,7 +64,7 @@ export const LIMITS = {
   readyMs: 60_000,
   /** Histories stay as long as an operation may run, and for the user to look back: 30 days. */
   historyRetentionMs: 30 * 86_400_000,
-  /** Heaps that keep each process under 300 MB. */
+  /** Heaps sized for the goal of 300 MB a process. */
   dataHeapMiB: 128,
   controlHeapMiB: 160,
   apiHeapMiB: 128,
@@ -162,7 +162,7 @@ export const LIMITS = {
   readsPerThread: 2,
   /** Short-lived objects of a worker thread hold buffers outside the heap: collecting them early saves 100 MiB of a process. */
   threadYoungHeapMiB: 2,
-  /** A thread's garbage is collected after so many chunks. Left alone, V8 keeps 64 MiB of dead buffers in each thread. */
+  /** A thread's garbage is collected after so many chunks. */
   chunksPerCollection: 4,
   /** A worker thread that has not stopped by then is terminated. */
   threadStopMs: 800,

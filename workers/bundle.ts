@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /**
- * Path of the workflows as one script. Bundling takes two seconds and 150 MB, so it is done ahead, in a process of its own, and
+ * Path of the workflows as one script. Bundling takes two seconds and a lot of memory, so it is done ahead, in a process of its own, and
  * again only when a source changed.
  */
 export async function ensureWorkflowBundle(cacheFolder: string): Promise<string> {

@@ -67,7 +67,7 @@ function ourProcess(
       config.dataFolder,
     ],
     // Reads, hashes and DNS share libuv's pool; four threads would be the bottleneck of a busy data worker.
-    // Every thread would get its own malloc arena, and each keeps what it freed: two are enough, and save 50 MB.
+    // Every thread would get its own malloc arena, and each keeps what it freed: two are enough.
     env: { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' },
     logFile: join(service.logFolder, `${service.name}.log`),
   }
