@@ -57,17 +57,6 @@ export async function copyDevice(options: CopyOptions): Promise<{ movedBytes: nu
   }
 }
 
-/** Makes [fromBytes, toBytes) of a plain file read as zeroes, durably: what a copy leaves of a larger target. */
-export async function zeroTail(target: BlockDevice, fromBytes: number, toBytes: number): Promise<void> {
-  const writer = await openWriter({ path: plainFileOf(target), sizeBytes: target.sizeBytes })
-  try {
-    await writer.writeZeroes(fromBytes, toBytes - fromBytes)
-    await writer.flush()
-  } finally {
-    await writer.close()
-  }
-}
-
 function plainFileOf(target: BlockDevice): string {
   if (target.plainFile !== undefined) return target.plainFile
   throw new DriverError('unsupported', 'Expected a plain file as the target of a copy')
