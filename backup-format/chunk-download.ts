@@ -27,7 +27,6 @@ export function createChunkDownload(writer: BlockWriter, target: BackupTarget, s
     const stored = await target.get(key, { signal })
     if (stored === undefined) throw new DriverError('corrupt', `Expected chunk ${key}, it is missing`)
     const plain = sealer.open('chunk', key, stored.bytes)
-    release(stored.bytes)
     if (plain.byteLength !== length || contentId(keys, plain) !== entry.id) {
       throw new DriverError(
         'corrupt',

@@ -1,6 +1,7 @@
 /** One chunk on its way into the target: read, test for zeroes, identify, compress, encrypt, store. Runs inside worker threads. */
 import type { BlockReader } from '../block-io/device.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { KiB } from '../domain/sizes.ts'
 import type { Entry } from './entry.ts'
 import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
@@ -28,10 +29,11 @@ export interface ChunkUploadSetup {
   readonly chunkBytes: number
 }
 
+const ZEROES = Buffer.alloc(64 * KiB)
+
 /** A chunk is read, and sealed, in a plain buffer; while its sealed bytes are on their way, the next one uses it. */
 export function createChunkUpload(reader: BlockReader, target: BackupTarget, setup: ChunkUploadSetup) {
   const { domain, keys, chunkBytes } = setup
-  const zeroes = Buffer.alloc(chunkBytes)
   const sealer = createSealer(keys)
   const plainBuffers = createPool(chunkBytes)
   const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
@@ -43,7 +45,7 @@ export function createChunkUpload(reader: BlockReader, target: BackupTarget, set
       const plain = buffer.subarray(0, task.length)
       await reader.read(plain, task.offset)
       signal.throwIfAborted()
-      if (plain.equals(zeroes.subarray(0, task.length))) return { entry: undefined, outcome: 'zero' }
+      if (isZero(plain)) return { entry: undefined, outcome: 'zero' }
       const id = contentId(keys, plain)
       if (id === task.parent?.id) return { entry: task.parent, outcome: 'reused' }
       const key = blobKey('chunk', domain, { id, epoch: task.epoch })
@@ -62,6 +64,15 @@ export function createChunkUpload(reader: BlockReader, target: BackupTarget, set
 }
 
 type Prepared = UploadedChunk | { readonly entry: Entry; readonly key: string; readonly sealed: Buffer }
+
+/** Data shows itself in the first piece, nearly always. */
+function isZero(bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.byteLength; at += ZEROES.byteLength) {
+    const piece = bytes.subarray(at, at + ZEROES.byteLength)
+    if (!piece.equals(ZEROES.subarray(0, piece.byteLength))) return false
+  }
+  return true
+}
 
 /** Buffers that are used again and again: allocating 4 MiB costs as much as reading them. */
 function createPool(bytes: number) {

@@ -12,7 +12,7 @@
  *   32 12  nonce
  *   44  …  encrypted bytes, then the tag
  */
-import { createCipheriv, createDecipheriv, randomFillSync } from 'node:crypto'
+import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv, randomFillSync } from 'node:crypto'
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { DriverError } from '../domain/errors.ts'
 import { KiB, MiB } from '../domain/sizes.ts'
@@ -27,6 +27,7 @@ const ZSTD = { params: { [constants.ZSTD_c_compressionLevel]: 1 } }
 /** Below this, zstd's own frame eats up what it saves. */
 const COMPRESS_MIN_BYTES = 256
 const PROBE_MIN_BYTES = MiB
+const PIECE_BYTES = 256 * KiB
 const PROBES = 8
 const PROBE_BYTES = 8 * KiB
 const CODEC = { stored: 0, zstd: 1 } as const
@@ -41,7 +42,7 @@ type ObjectKind = 'chunk' | 'index page' | 'record' | 'journal page' | 'state' |
 export interface Sealer {
   /** Compresses where that helps, encrypts. `into`, at least `sealedMaxBytes(plain)` long, saves an allocation. */
   seal(key: string, plain: Uint8Array, into?: Buffer): Buffer
-  /** The plain bytes. Anything but exactly what was sealed under this key: DriverError `corrupt` that names the object. */
+  /** The plain bytes; `sealed` is used up. Anything but exactly what was sealed under this key: DriverError `corrupt` that names the object. */
   open(kind: ObjectKind, key: string, sealed: Uint8Array): Buffer
 }
 
@@ -82,12 +83,10 @@ function seal(
   session.session.copy(into, 16)
   const cipher = createCipheriv('aes-256-gcm', session.key, nonce)
   cipher.setAAD(additionalData(repoId, key, codec, plain.byteLength))
-  const encrypted = cipher.update(packed)
   let end = HEADER_BYTES
-  end += encrypted.copy(into, end)
+  end += transform(cipher, packed, into, end)
   end += cipher.final().copy(into, end)
   end += cipher.getAuthTag().copy(into, end)
-  release(encrypted)
   if (packed !== plain) release(packed)
   return into.subarray(0, end)
 }
@@ -139,7 +138,8 @@ function open(
   const decipher = createDecipheriv('aes-256-gcm', secret, header.nonce)
   decipher.setAAD(additionalData(repoId, key, header.codec, header.plainBytes))
   decipher.setAuthTag(sealed.subarray(sealed.byteLength - TAG_BYTES))
-  const packed = decipher.update(sealed.subarray(HEADER_BYTES, sealed.byteLength - TAG_BYTES))
+  const packed = sealed.subarray(HEADER_BYTES, sealed.byteLength - TAG_BYTES)
+  transform(decipher, packed, packed, 0)
   try {
     decipher.final()
   } catch (cause) {
@@ -149,6 +149,16 @@ function open(
   const plain = decompress(packed, header.plainBytes)
   release(packed)
   return plain
+}
+
+/** Returns the length. In pieces: each needs a new buffer, and small ones are used again while they are in the processor's cache. */
+function transform(cipher: Cipheriv | Decipheriv, from: Uint8Array, to: Buffer, at: number): number {
+  for (let start = 0; start < from.byteLength; start += PIECE_BYTES) {
+    const piece = cipher.update(from.subarray(start, start + PIECE_BYTES))
+    piece.copy(to, at + start)
+    release(piece)
+  }
+  return from.byteLength
 }
 
 /** The tag has been checked: these bytes were compressed by us. */

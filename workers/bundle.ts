@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -15,7 +15,7 @@ export async function ensureWorkflowBundle(cacheFolder: string): Promise<string>
   if (existsSync(path)) return path
   const { bundleWorkflowCode } = await import('@temporalio/worker')
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(ROOT, 'workflows/index.ts'),
+    workflowsPath: join(ROOT, `workflows/index${extname(import.meta.url)}`),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} },
   })
   await mkdir(cacheFolder, { recursive: true, mode: 0o700 })
@@ -32,6 +32,6 @@ async function sourceHash(): Promise<string> {
       hash.update(file).update(await readFile(join(ROOT, folder, file)))
     }
   }
-  hash.update(await readFile(join(ROOT, 'node_modules/@temporalio/worker/package.json')))
+  hash.update(await readFile(fileURLToPath(import.meta.resolve('@temporalio/worker/package.json'))))
   return hash.digest('hex').slice(0, 16)
 }

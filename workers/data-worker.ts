@@ -3,6 +3,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts'
 import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
 import { loadBackupKey } from '../config/secrets.ts'
+import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { dataQueue, placeQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -86,7 +87,7 @@ async function openDependencies(config: Config): Promise<ActivityDependencies> {
     backends: await openBackends(config),
     stores: await openStores(config),
     targets: await openTargets(config),
-    targetFactoryUrl: new URL('../drivers/backups/registry.ts', import.meta.url).href,
+    targetFactoryUrl,
     masterKey: await loadBackupKey(config.backupKeyFile),
     runFolder: await makeRunFolder(config.dataFolder),
   }

@@ -1,10 +1,11 @@
 import { mkdir } from 'node:fs/promises'
-import { join } from 'node:path'
+import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Config } from '../config/config.ts'
 import { loadBackupKey } from '../config/secrets.ts'
 import { LIMITS } from '../domain/limits.ts'
+import { MiB } from '../domain/sizes.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { lockFolder } from './folder-lock.ts'
 import { createLogger } from './logger.ts'
@@ -15,7 +16,13 @@ import { shutdownSignal } from './shutdown.ts'
 import { type RunningService, supervise } from './supervisor.ts'
 import { prepareTemporal, temporalService } from './temporal-server.ts'
 
-const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url))
+
+/**
+ * Every thread would get its own malloc arena, and each keeps what it freed: two are enough. Buffers of a chunk's size go back to the
+ * system at once; glibc would raise the size from which it does that when it meets the first.
+ */
+const MALLOC = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: String(3 * MiB) }
 
 /**
  * Everything in one place: Temporal with its Web UI, the API and the workers over one data folder. Returns after Ctrl-C, when the
@@ -61,14 +68,14 @@ function ourProcess(
     args: [
       `--max-old-space-size=${service.heapMiB}`,
       `--max-semi-space-size=${LIMITS.semiSpaceMiB}`,
+      '--optimize-for-size',
       MAIN,
       ...service.args,
       '--data',
       config.dataFolder,
     ],
     // Reads, hashes and DNS share libuv's pool; four threads would be the bottleneck of a busy data worker.
-    // Every thread would get its own malloc arena, and each keeps what it freed: two are enough.
-    env: { UV_THREADPOOL_SIZE: '16', MALLOC_ARENA_MAX: '2' },
+    env: { UV_THREADPOOL_SIZE: '16', ...MALLOC },
     logFile: join(service.logFolder, `${service.name}.log`),
   }
 }

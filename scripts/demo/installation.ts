@@ -33,13 +33,14 @@ export type Target =
       readonly secretAccessKey: string
     }
 
-const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
+const SOURCE = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 
-/** `volflow up` on free ports. Throws with what it said when it does not come up. */
+/** `volflow up` on free ports; `main` is the program, by default its source. Throws with what it said when it does not come up. */
 export async function startInstallation(
   dataFolder: string,
   targets: Readonly<Record<string, Target>>,
   signal: AbortSignal,
+  main = SOURCE,
 ): Promise<Installation> {
   const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
@@ -47,7 +48,7 @@ export async function startInstallation(
   const { promise: announced, resolve: onAnnounced } = Promise.withResolvers<void>()
   const temporaryFolder = join(dataFolder, 'tmp')
   await mkdir(temporaryFolder)
-  const up = startProcess(process.execPath, [MAIN, 'up', '--data', dataFolder], {
+  const up = startProcess(process.execPath, [main, 'up', '--data', dataFolder], {
     // What a killed process leaves there goes with the data folder.
     env: { TMPDIR: temporaryFolder },
     onStdoutLine: (line) => {

@@ -6,10 +6,10 @@ import { makeQcow2Image } from '../support/small-images.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB, sha256OfVolume, until, uploadImage, writtenBytes } from './steps.ts'
 
-const DATA_BYTES = 144 * MiB
+const DATA_BYTES = 384 * MiB
 const CONTENT = {
-  sizeBytes: 200 * MiB,
-  data: [0, 1, 2].map((piece) => ({ offset: piece * 65 * MiB, length: 48 * MiB, seed: piece })),
+  sizeBytes: 450 * MiB,
+  data: [0, 1, 2].map((piece) => ({ offset: piece * 150 * MiB, length: 128 * MiB, seed: piece })),
 }
 
 test('a data worker killed with -9 half-way through each kind of copy: every operation goes on to the right bytes', async () => {
@@ -18,31 +18,30 @@ test('a data worker killed with -9 half-way through each kind of copy: every ope
     config: { workers: { dataConcurrency: 4 } },
   })
   const { client, folder, proxy } = installation
-  const half = (what: string, bytes: () => number | Promise<number>) =>
-    until(`${what} is half-way`, async () => (await bytes()) > DATA_BYTES / 2)
-  const killWorker = async () => process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
+  const killHalfWay = async (what: string, bytes: () => number | Promise<number>) => {
+    const pid = await installation.servicePid('data-worker')
+    await until(`${what} is half-way`, async () => (await bytes()) > DATA_BYTES / 2)
+    process.kill(pid, 'SIGKILL')
+  }
 
   const sha256 = await makeQcow2Image(join(folder, 'image.qcow2'), CONTENT)
   const imageId = await uploadImage(installation, join(folder, 'image.qcow2'), 'qcow2')
 
   const image = (await client.createVolume({ imageId })).operation
-  await half('image to volume', () => writtenBytes(installation, image.resourceId))
-  await killWorker()
+  await killHalfWay('image to volume', () => writtenBytes(installation, image.resourceId))
   expect(await ended(installation, image)).toMatchObject({ attempt: 2 })
   expect(await sha256OfVolume(installation, image.resourceId)).toBe(sha256)
 
   const snapshot = await ended(installation, client.createSnapshot({ volumeId: image.resourceId }))
   const { resourceId: snapshotId } = snapshot
   const flatten = (await client.createVolume({ snapshotId, flatten: true })).operation
-  await half('flatten', () => writtenBytes(installation, flatten.resourceId))
-  await killWorker()
+  await killHalfWay('flatten', () => writtenBytes(installation, flatten.resourceId))
   expect(await ended(installation, flatten)).toMatchObject({ attempt: 2 })
   expect(await sha256OfVolume(installation, flatten.resourceId)).toBe(sha256)
 
   const upBefore = proxy.upBytes
   const backup = (await client.createBackup({ volumeId: image.resourceId, target: 's3' })).operation
-  await half('backup', () => proxy.upBytes - upBefore)
-  await killWorker()
+  await killHalfWay('backup', () => proxy.upBytes - upBefore)
   await ended(installation, backup)
   const { masterKeyFile, targets } = installation.checked()
   if (targets.s3 === undefined) throw new Error('Expected a target on S3')
@@ -52,8 +51,7 @@ test('a data worker killed with -9 half-way through each kind of copy: every ope
   expect(restored).toBe(sha256)
 
   const restore = (await client.createVolume({ backupId: backup.resourceId })).operation
-  await half('restore', () => writtenBytes(installation, restore.resourceId))
-  await killWorker()
+  await killHalfWay('restore', () => writtenBytes(installation, restore.resourceId))
   expect(await ended(installation, restore)).toMatchObject({ attempt: 2 })
   expect(await sha256OfVolume(installation, restore.resourceId)).toBe(sha256)
   await expectClean(installation.checked())

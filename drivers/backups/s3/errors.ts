@@ -25,7 +25,7 @@ export function asDriverError(error: unknown): DriverError {
   const status = statusOf(error)
   const name = nameOf(error)
   const kind = NOT_RETRYABLE[name] ?? kindOfStatus(status)
-  const what = status === undefined ? name : `${status} ${name}`
+  const what = status === undefined ? `${name}: ${messageOf(error)}` : `${status} ${name}`
   return new DriverError(kind, `Expected the S3 service to do as asked, got ${what}`, { cause: error })
 }
 
@@ -41,6 +41,10 @@ function statusOf(error: unknown): number | undefined {
   const metadata = error.$metadata
   if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined
   return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function nameOf(error: unknown): string {
