@@ -30,6 +30,11 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
       })
     case 'stage':
       return place(deps.stores, 'store', artifact.place).discardStage(id)
+    case 'image': {
+      const store = place(deps.stores, 'store', artifact.place)
+      await store.discardStage(id)
+      return store.deleteImage(id)
+    }
     case 'backup':
       return withRepository(deps, artifact.place, async (repository) => {
         const key = { domain: backupDomain(parentId ?? ''), backupId: id }

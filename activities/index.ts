@@ -3,6 +3,7 @@ import { createBackupActivities } from './backups.ts'
 import { createCopyActivities } from './copies.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { createImageActivities } from './images.ts'
+import { createVolumeImageActivities } from './volume-images.ts'
 import { createVolumeActivities } from './volumes.ts'
 
 /** Everything that touches storage: what a data worker serves. */
@@ -13,6 +14,7 @@ export function createDataActivities(deps: ActivityDependencies) {
     ...createCopyActivities(deps),
     ...createImageActivities(deps),
     ...createVolumeActivities(deps),
+    ...createVolumeImageActivities(deps),
   }
 }
 

@@ -8,6 +8,7 @@ import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { BlockDevice, BlockReader, BlockWriter, Extent } from './device.ts'
 import { openSource } from './copy-source.ts'
+import { extentsFrom } from './extents.ts'
 import { requireRange } from './file-errors.ts'
 import { piecesOf, planSegments } from './segments.ts'
 import { openWriter } from './writer.ts'
@@ -100,12 +101,6 @@ async function copySegments(
   }
   onProgress({ doneBytes: lengthBytes, movedBytes: mover.movedBytes })
   return { movedBytes: mover.movedBytes }
-}
-
-async function* extentsFrom(reader: BlockReader, from: number, to: number): AsyncGenerator<Extent> {
-  for (let at = from; at < to; at += LIMITS.mapWindowBytes) {
-    yield* await reader.extents(at, Math.min(LIMITS.mapWindowBytes, to - at))
-  }
 }
 
 /** Moves pieces through a few buffers that are used again and again: fresh ones cost more than the copying. */

@@ -5,8 +5,8 @@ const GRAIN_BYTES = 64 * KiB
 const ZEROES = Buffer.alloc(GRAIN_BYTES)
 
 /** The parts of the buffer that are not all zeroes, in order, as views. */
-export function nonZeroRuns(buffer: Buffer): Buffer[] {
-  const runs: Buffer[] = []
+export function nonZeroRuns<B extends ArrayBufferLike>(buffer: Buffer<B>): Buffer<B>[] {
+  const runs: Buffer<B>[] = []
   let start: number | undefined
   for (let at = 0; at < buffer.length; at += GRAIN_BYTES) {
     const grain = buffer.subarray(at, at + GRAIN_BYTES)

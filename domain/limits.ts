@@ -15,6 +15,8 @@ export const LIMITS = {
   /** A copy moves pieces of this size through as many buffers: small enough to stay in a processor's cache: faster than 2 MiB was. */
   copyPieceBytes: 512 * KiB,
   copyPiecesInFlight: 16,
+  /** Of a volume that is streamed into an image: enough that reading never waits for hashing, which is slower. */
+  streamPiecesAhead: 4,
   /** A copy asks for the source's allocation in windows of this size, so that the answer stays small. */
   mapWindowBytes: 256 * GiB,
   /** Chunk of a volume in a target; equals the RBD object size. */

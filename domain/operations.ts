@@ -44,6 +44,14 @@ export interface OperationSpecs {
     target: string
     projectId: string
   }
+  'upload-volume-to-image': {
+    imageId: string
+    store: string
+    diskFormat: 'raw' | 'qcow2'
+    volumeId: string
+    backend: string
+    sizeBytes: number
+  }
   'delete-volume': { volumeId: string; backend: string }
   'create-snapshot': { snapshotId: string; volumeId: string; backend: string }
   'delete-snapshot': { snapshotId: string; volumeId: string; backend: string }
@@ -132,6 +140,10 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   'restore-backup': {
     volume: newResource('volume'),
     backup: read('backup', ['available', 'restoring'], 'restoring'),
+  },
+  'upload-volume-to-image': {
+    image: { ...newResource('image'), busy: 'saving', succeeded: 'active', failed: 'gone' },
+    volume: read('volume', ['available'], 'uploading'),
   },
   'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
   'create-snapshot': { snapshot: newResource('snapshot'), volume: read('volume', READABLE_VOLUME) },

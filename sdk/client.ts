@@ -18,8 +18,10 @@ import type {
   Snapshot,
   SnapshotAccepted,
   SnapshotPage,
+  UploadVolumeInput,
   Volume,
   VolumeAccepted,
+  VolumeImageAccepted,
   VolumePage,
 } from './types.ts'
 
@@ -99,6 +101,16 @@ export class VolflowClient {
 
   deleteVolume(id: string, options?: RequestOptions): Promise<Accepted> {
     return this.#json({ method: 'DELETE', path: `/volumes/${encodeURIComponent(id)}`, ...options })
+  }
+
+  /** Makes an image of a volume. */
+  uploadVolume(
+    id: string,
+    upload: UploadVolumeInput,
+    options?: RequestOptions,
+  ): Promise<VolumeImageAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/upload-image`
+    return this.#json({ method: 'POST', path, json: upload, ...options })
   }
 
   createSnapshot(snapshot: CreateSnapshotInput, options?: RequestOptions): Promise<SnapshotAccepted> {

@@ -19,8 +19,10 @@ export interface Schemas {
   Snapshot: Snapshot
   SnapshotAccepted: SnapshotAccepted
   SnapshotPage: SnapshotPage
+  UploadVolumeInput: UploadVolumeInput
   Volume: Volume
   VolumeAccepted: VolumeAccepted
+  VolumeImageAccepted: VolumeImageAccepted
   VolumePage: VolumePage
 }
 export interface Accepted {
@@ -37,6 +39,7 @@ export interface Operation {
     | 'create-volume-from-image'
     | 'create-volume-from-snapshot'
     | 'restore-backup'
+    | 'upload-volume-to-image'
     | 'delete-volume'
     | 'create-snapshot'
     | 'delete-snapshot'
@@ -303,6 +306,14 @@ export interface SnapshotPage {
    */
   next: string | null
 }
+export interface UploadVolumeInput {
+  /**
+   * Of the new image
+   */
+  name?: string
+  diskFormat: 'raw' | 'qcow2'
+  store?: string
+}
 export interface Volume {
   id: string
   projectId: string
@@ -340,6 +351,13 @@ export interface VolumeAccepted {
    * null: a repeated request whose resource is gone by now
    */
   volume: Volume | null
+  operation: Operation
+}
+export interface VolumeImageAccepted {
+  /**
+   * null: a repeated request whose resource is gone by now
+   */
+  image: Image | null
   operation: Operation
 }
 export interface VolumePage {

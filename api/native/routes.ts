@@ -6,6 +6,7 @@ import { operationEventRoutes } from './operation-events.ts'
 import { operationRoutes } from './operations.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
+import { volumeCopyRoutes } from './volume-copies.ts'
 import { volumeRoutes } from './volumes.ts'
 
 /** The native API, below /operations/v1. */
@@ -15,6 +16,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   imageRoutes(app, context)
   imageFileRoutes(app, context)
   volumeRoutes(app, context)
+  volumeCopyRoutes(app, context)
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   targetRoutes(app, context)

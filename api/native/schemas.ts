@@ -122,6 +122,7 @@ export const ACCEPTED = z.object({ operation: OPERATION }).meta({ id: 'Accepted'
 export const VOLUME_ACCEPTED = accepted('VolumeAccepted', 'volume', VOLUME)
 export const SNAPSHOT_ACCEPTED = accepted('SnapshotAccepted', 'snapshot', SNAPSHOT)
 export const BACKUP_ACCEPTED = accepted('BackupAccepted', 'backup', BACKUP)
+export const VOLUME_IMAGE_ACCEPTED = accepted('VolumeImageAccepted', 'image', IMAGE)
 export const IMAGE_ACCEPTED = z.object({ image: IMAGE, operation: OPERATION }).meta({ id: 'ImageAccepted' })
 
 const page = <T extends z.ZodType>(id: string, item: T) =>

@@ -8,6 +8,7 @@ import { printFields, printTable } from '../output.ts'
 import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
+import { volumeCopyCommands } from './volume-copies.ts'
 
 interface CreateOptions extends Describable {
   readonly size?: number
@@ -60,6 +61,7 @@ export function volumeCommands(program: Command): void {
       const answer = await session.client.deleteVolume(id, session.request)
       await conclude(session, { noun: 'volume', operation: answer.operation, answer })
     })
+  volumeCopyCommands(volume)
 }
 
 /** Also what `backup restore` does. */

@@ -22,6 +22,19 @@ export async function applyResult(
     const virtualSizeBytes = Number(result.virtualSizeBytes)
     await tx.updateTable('images').set({ virtualSizeBytes }).where('id', '=', resourceId).execute()
   }
+  if (kind === 'upload-volume-to-image' && end.outcome === 'succeeded') {
+    const bytes = { sizeBytes: Number(result.sizeBytes), virtualSizeBytes: Number(result.virtualSizeBytes) }
+    const hashes = {
+      checksum: String(result.md5),
+      osHashAlgo: 'sha512',
+      osHashValue: String(result.sha512),
+    }
+    await tx
+      .updateTable('images')
+      .set({ ...bytes, ...hashes })
+      .where('id', '=', resourceId)
+      .execute()
+  }
   if (kind === 'upload-image' && end.outcome !== 'succeeded') {
     const none = { sizeBytes: null, checksum: null, osHashAlgo: null, osHashValue: null }
     await tx.updateTable('images').set(none).where('id', '=', resourceId).execute()

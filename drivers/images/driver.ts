@@ -26,6 +26,15 @@ export interface ImageStore {
   readonly kind: string
   /** Streams into the image's stage, hashing on the way; replaces an earlier stage; on failure nothing stays behind. */
   writeStage(imageId: string, source: Readable, progress: StageProgress): Promise<StagedBytes>
+  /**
+   * As `writeStage`, of a file that a program writes: `build` fills the file at this path, and rejects when it could not. Then it
+   * is flushed and hashed; `onBytes` reports the hashing.
+   */
+  buildStage(
+    imageId: string,
+    build: (path: string) => Promise<void>,
+    progress: Omit<StageProgress, 'sizeMaxBytes'>,
+  ): Promise<StagedBytes>
   /** The staged bytes, for inspection. Missing: `notFound`. */
   openStage(imageId: string, format: DiskFormat): Promise<OpenDevice>
   /** Stage becomes image (flushed, atomic). Already an image and no stage: fine. */

@@ -1,7 +1,7 @@
 /**
  * `node test/end-to-end/record-histories.ts`: runs every workflow on a real installation, with cancellations, failures, killed workers
  * and recovery, and writes what Temporal recorded to test/histories/<workflow>/<case>.json. The replay test then shows that
- * workflows of today go on with operations that were begun before. Run it when a workflow is new; keep the old recordings while
+ * workflows of today go on with operations that were begun before. Run it when a workflow is new, with its kind; keep the old recordings while
  * operations of that version may still be running somewhere.
  */
 import { execFileSync } from 'node:child_process'
@@ -33,8 +33,9 @@ try {
   try {
     const recorded: Recorded = new Map()
     await recordAll(installation, temporal, recorded)
-    for (const [name, workflowId] of recorded) await save(temporal, name, workflowId)
-    console.log(`${recorded.size} histories in ${HISTORIES}`)
+    const wanted = [...recorded].filter(([name]) => isWanted(name))
+    for (const [name, workflowId] of wanted) await save(temporal, name, workflowId)
+    console.log(`${wanted.length} histories in ${HISTORIES}`)
   } finally {
     await connection.close()
   }
@@ -42,19 +43,15 @@ try {
   await rm(parentFolder, { recursive: true, force: true })
 }
 
+/** Arguments name the workflows whose histories are kept; without any, all are. */
+function isWanted(name: string): boolean {
+  const workflows = process.argv.slice(2)
+  return workflows.length === 0 || workflows.includes(dirname(name))
+}
+
 async function recordAll(installation: Installation, temporal: Client, recorded: Recorded): Promise<void> {
   const { client, folder } = installation
-  const end = async (
-    started: Promise<{ operation: Operation }>,
-    name: string,
-    state: Operation['state'] = 'succeeded',
-  ) => {
-    const operation = await client.waitForOperation((await started).operation.id)
-    if (operation.state !== state)
-      throw new Error(`Expected ${name} to be ${state}, got ${JSON.stringify(operation)}`)
-    recorded.set(name, `${operation.kind}/${operation.id}`)
-    return operation.resourceId
-  }
+  const end = recorderOf(installation, recorded)
   const half = (operation: Operation) =>
     until(
       'half is copied',
@@ -84,6 +81,8 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await half((await killed).operation)
   process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
   await end(killed, 'create-volume-from-image/worker-killed')
+
+  await recordCopies(installation, volumeId, recorded)
 
   const snapshotId = await end(client.createSnapshot({ volumeId }), 'create-snapshot/succeeded')
   await end(client.createVolume({ snapshotId }), 'create-volume-from-snapshot/layer')
@@ -116,6 +115,35 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   const recovery = `recover/${operation.id}`
   await temporal.workflow.getHandle(recovery).result()
   recorded.set('recover/terminated', recovery)
+}
+
+function recorderOf({ client }: Installation, recorded: Recorded) {
+  return async (
+    started: Promise<{ operation: Operation }>,
+    name: string,
+    state: Operation['state'] = 'succeeded',
+  ) => {
+    const operation = await client.waitForOperation((await started).operation.id)
+    if (operation.state !== state)
+      throw new Error(`Expected ${name} to be ${state}, got ${JSON.stringify(operation)}`)
+    recorded.set(name, `${operation.kind}/${operation.id}`)
+    return operation.resourceId
+  }
+}
+
+/** What copies between things that exist. */
+async function recordCopies(installation: Installation, volumeId: string, recorded: Recorded): Promise<void> {
+  const { client } = installation
+  const end = recorderOf(installation, recorded)
+  const cancelled = async (started: Promise<{ operation: Operation }>, name: string) => {
+    const { operation } = await started
+    await until('it moves bytes', async () => (await client.showOperation(operation.id)).doneBytes > 0)
+    await client.cancelOperation(operation.id)
+    await end(started, name, 'cancelled')
+  }
+  await end(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/raw')
+  await end(client.uploadVolume(volumeId, { diskFormat: 'qcow2' }), 'upload-volume-to-image/qcow2')
+  await cancelled(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/cancelled')
 }
 
 async function save(temporal: Client, name: string, workflowId: string): Promise<void> {

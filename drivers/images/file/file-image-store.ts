@@ -11,8 +11,8 @@ import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { asDriverCall, exists, ifPresent, syncPath } from '../../volumes/file/durable.ts'
 import { checkedId, isId } from '../../volumes/file/ids.ts'
-import type { DiskFormat, ImageStore, StagedBytes, StageProgress } from '../driver.ts'
-import { writeHashed } from './write-hashed.ts'
+import type { DiskFormat, ImageStore, StagedBytes } from '../driver.ts'
+import { buildHashed, writeHashed } from './write-hashed.ts'
 
 interface Layout {
   readonly images: string
@@ -27,7 +27,13 @@ export async function openFileImageStore(path: string): Promise<ImageStore> {
   return {
     kind: 'file',
     writeStage: (imageId, source, progress) =>
-      asDriverCall(`receive image ${imageId}`, () => writeStage(layout, imageId, source, progress)),
+      asDriverCall(`receive image ${imageId}`, () =>
+        fillStage(layout, imageId, (path) => writeHashed(path, source, progress)),
+      ),
+    buildStage: (imageId, build, progress) =>
+      asDriverCall(`build image ${imageId}`, () =>
+        fillStage(layout, imageId, (path) => buildHashed(path, build, progress)),
+      ),
     openStage: (imageId, format) =>
       asDriverCall(`open the stage of image ${imageId}`, () => openFile(layout.stages, imageId, format)),
     publish: (imageId) => asDriverCall(`publish image ${imageId}`, () => publish(layout, imageId)),
@@ -46,16 +52,15 @@ export async function openFileImageStore(path: string): Promise<ImageStore> {
   }
 }
 
-async function writeStage(
+async function fillStage(
   layout: Layout,
   imageId: string,
-  source: Readable,
-  progress: StageProgress,
+  fill: (path: string) => Promise<StagedBytes>,
 ): Promise<StagedBytes> {
   await discardStage(layout, imageId)
   const attempt = join(layout.stages, `${imageId}~${randomBytes(6).toString('hex')}`)
   try {
-    const staged = await writeHashed(attempt, source, progress)
+    const staged = await fill(attempt)
     await rename(attempt, join(layout.stages, imageId))
     await syncPath(layout.stages)
     return staged

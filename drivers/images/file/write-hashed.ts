@@ -1,6 +1,7 @@
 import { addAbortListener } from 'node:events'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
+import { nonZeroRuns } from '../../../block-io/zeroes.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { formatBytes } from '../../../domain/sizes.ts'
@@ -9,7 +10,10 @@ import type { StagedBytes, StageProgress } from '../driver.ts'
 
 type Block = Uint8Array<SharedArrayBuffer>
 
-/** Writes a stream to a new file, flushed, and hashes it on the way. On failure the file stays for the caller to remove. */
+/**
+ * Writes a stream to a new file, flushed, and hashes it on the way. Zeroes become holes. On failure the file stays for the caller
+ * to remove.
+ */
 export async function writeHashed(
   path: string,
   source: Readable,
@@ -23,7 +27,7 @@ export async function writeHashed(
   const save = async (block: Block) => {
     const position = sizeBytes
     sizeBytes += block.length
-    await Promise.all([writeFully(handle, block, position), hasher.update(block)])
+    await Promise.all([writeSparsely(handle, block, position), hasher.update(block)])
     onBytes?.(sizeBytes)
   }
   let saving = Promise.resolve()
@@ -35,11 +39,40 @@ export async function writeHashed(
       saving.catch((error: unknown) => source.destroy(asError(error)))
     }
     await saving
+    // It may end in a hole.
+    await handle.truncate(sizeBytes)
     await handle.sync()
     return { sizeBytes, ...(await hasher.digest()) }
   } catch (error) {
     // The last block may still be on its way to the file and to the threads.
     await Promise.allSettled([saving])
+    hasher.discard()
+    throw error
+  }
+}
+
+/** Lets `build` write a new file, flushes it, and hashes what is in it. On failure the file stays for the caller to remove. */
+export async function buildHashed(
+  path: string,
+  build: (path: string) => Promise<void>,
+  { signal, onBytes }: Omit<StageProgress, 'sizeMaxBytes'>,
+): Promise<StagedBytes> {
+  signal.throwIfAborted()
+  // Opened before anything is written: the flush of this descriptor then reports every write that failed since.
+  await using handle = await open(path, 'wx+')
+  await build(path)
+  await handle.sync()
+  const hasher = createStreamHasher()
+  const block = newBlock()
+  try {
+    for (let sizeBytes = 0; ; onBytes?.(sizeBytes)) {
+      signal.throwIfAborted()
+      const { bytesRead } = await handle.read(block, 0, block.length, sizeBytes)
+      if (bytesRead === 0) return { sizeBytes, ...(await hasher.digest()) }
+      await hasher.update(block.subarray(0, bytesRead))
+      sizeBytes += bytesRead
+    }
+  } catch (error) {
     hasher.discard()
     throw error
   }
@@ -72,6 +105,13 @@ async function* inBlocks(source: Readable, sizeMaxBytes: number): AsyncGenerator
 
 function newBlock(): Block {
   return new Uint8Array(new SharedArrayBuffer(LIMITS.uploadBlockBytes))
+}
+
+async function writeSparsely(handle: FileHandle, block: Block, position: number): Promise<void> {
+  const bytes = Buffer.from(block.buffer, block.byteOffset, block.length)
+  for (const run of nonZeroRuns(bytes)) {
+    await writeFully(handle, run, position + run.byteOffset - bytes.byteOffset)
+  }
 }
 
 async function writeFully(handle: FileHandle, bytes: Uint8Array, position: number): Promise<void> {

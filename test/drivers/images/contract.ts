@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { runProcess } from '../../../block-io/process.ts'
 import { MiB } from '../../../domain/sizes.ts'
+import { DriverError } from '../../../domain/errors.ts'
 import type { ImageStore } from '../../../drivers/images/driver.ts'
 import { makeQcow2Image, pseudoRandom, sha256OfFile } from '../../support/small-images.ts'
 import { tempDir } from '../../support/temp-dir.ts'
@@ -22,6 +23,7 @@ export function describeImageStore(name: string, openStore: () => Promise<ImageS
     })
 
     describe('writeStage', () => stageTests(() => store))
+    describe('buildStage', () => buildTests(() => store))
     describe('publish', () => publishTests(() => store))
     describe('an image', () => imageTests(() => store))
   })
@@ -38,6 +40,15 @@ function stageTests(store: () => ImageStore): void {
     })
     expect(seen.at(-1)).toBe(BYTES.length)
     expect(seen).toEqual(seen.toSorted((a, b) => a - b))
+  })
+
+  test('keeps zeroes, also at the end', async () => {
+    const imageId = randomUUID()
+    const bytes = Buffer.concat([Buffer.alloc(2 * MiB), BYTES, Buffer.alloc(2 * MiB + 17)])
+    const { sha512 } = await write(store(), imageId, bytes)
+    expect(sha512).toBe(createHash('sha512').update(bytes).digest('hex'))
+    await store().publish(imageId)
+    expect((await read(store(), imageId)).equals(bytes)).toBe(true)
   })
 
   test('accepts no bytes at all', async () => {
@@ -116,6 +127,46 @@ function stageTests(store: () => ImageStore): void {
     const device = await store().openStage(imageId, 'raw')
     expect(device.sizeBytes).toBe(BYTES.length)
     await device.close()
+  })
+}
+
+function buildTests(store: () => ImageStore): void {
+  const signal = new AbortController().signal
+
+  test('hashes what the program wrote, and it becomes an image like any other', async () => {
+    const imageId = randomUUID()
+    const seen: number[] = []
+    const build = (path: string) => writeFile(path, BYTES)
+    const staged = await store().buildStage(imageId, build, { signal, onBytes: (total) => seen.push(total) })
+    expect(staged).toEqual({
+      sizeBytes: BYTES.length,
+      md5: createHash('md5').update(BYTES).digest('hex'),
+      sha512: createHash('sha512').update(BYTES).digest('hex'),
+    })
+    expect(seen.at(-1)).toBe(BYTES.length)
+    await store().publish(imageId)
+    expect((await read(store(), imageId)).equals(BYTES)).toBe(true)
+  })
+
+  test('rejects with what the program said, and nothing is left', async () => {
+    const imageId = randomUUID()
+    const build = async (path: string) => {
+      await writeFile(path, BYTES)
+      throw new DriverError('full', 'No room')
+    }
+    await expect(store().buildStage(imageId, build, { signal })).rejects.toMatchObject({ kind: 'full' })
+    await expectNothing(store(), imageId)
+  })
+
+  test('ends when it is aborted while it hashes, and nothing is left', async () => {
+    const imageId = randomUUID()
+    const abort = new AbortController()
+    const building = store().buildStage(imageId, (path) => writeFile(path, BYTES), {
+      signal: abort.signal,
+      onBytes: () => abort.abort(),
+    })
+    await expect(building).rejects.toMatchObject({ name: 'DriverError', kind: 'transient' })
+    await expectNothing(store(), imageId)
   })
 }
 
@@ -215,6 +266,7 @@ function imageTests(store: () => ImageStore): void {
     async (id) => {
       const calls = [
         write(store(), id, BYTES),
+        store().buildStage(id, () => Promise.resolve(), { signal: new AbortController().signal }),
         store().openStage(id, 'raw'),
         store().publish(id),
         store().discardStage(id),
