@@ -3,6 +3,7 @@ import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import type { Database } from '../database/open.ts'
 import {
   type Attempt,
+  type AttemptFailure,
   acquireAttempt,
   releaseAttempt,
   renewAttempt,
@@ -12,7 +13,8 @@ import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { Progress } from '../domain/progress.ts'
 import { retryDelayMs } from '../domain/retries.ts'
-import { isRetryable, toFailure } from './failure.ts'
+import { isPaused, isRetryable, pausedFailure, toFailure } from './failure.ts'
+import { Pacer } from './pacer.ts'
 
 export interface RunningAttempt {
   /** Fires when the operation is cancelled, the worker stops, or another attempt has taken over: stop writing at once. */
@@ -24,6 +26,8 @@ export interface RunningAttempt {
   /** Moved by earlier attempts, so that the total stays true. */
   readonly movedBytesBefore: number
   progress(progress: Progress): void
+  /** Call before so many bytes are moved: resolves when the operation's rate limit lets them pass. */
+  pace(bytes: number): Promise<void>
   /** Call only after everything below was flushed. */
   checkpoint(bytes: number): Promise<void>
 }
@@ -39,10 +43,13 @@ export async function attempted<T>(
 ): Promise<T> {
   const context = Context.current()
   const attempt = await acquire(database, { operationId, activity: context.info.activityType })
-  const guard = new LeaseGuard(database, attempt, context.cancellationSignal)
+  // Undo is not held up.
+  const pausable = attempt.activity !== 'releaseArtifact'
+  const guard = new LeaseGuard(database, attempt, { cancellation: context.cancellationSignal, pausable })
   let failure: Error | undefined
   try {
     refusePoison(attempt)
+    if (pausable && attempt.controls.paused) throw pausedFailure()
     return await work(guard.running())
   } catch (error) {
     failure = failureOf(error, attempt, guard.reason, context.cancellationSignal)
@@ -71,21 +78,29 @@ class LeaseGuard {
   readonly #abort = new AbortController()
   readonly #signal: AbortSignal
   readonly #timer: NodeJS.Timeout
+  readonly #pacer: Pacer
+  readonly #pausable: boolean
   #progress: Progress | undefined
   #renewedAtMs = Date.now()
   #movedAtMs = Date.now()
   #renewing: Promise<void> | undefined
 
-  constructor(database: Database, attempt: Attempt, cancellation: AbortSignal) {
+  constructor(
+    database: Database,
+    attempt: Attempt,
+    { cancellation, pausable }: { cancellation: AbortSignal; pausable: boolean },
+  ) {
     this.#database = database
     this.#attempt = attempt
     this.#signal = AbortSignal.any([cancellation, this.#abort.signal])
+    this.#pausable = pausable
+    this.#pacer = new Pacer(attempt.controls.rateLimitBytes)
     this.#timer = setInterval(() => this.#tick(), LIMITS.progressIntervalMs)
   }
 
   /** Why the work was stopped, when it was not a cancellation. */
-  get reason(): DriverError | undefined {
-    return this.#abort.signal.reason as DriverError | undefined
+  get reason(): Error | undefined {
+    return this.#abort.signal.reason as Error | undefined
   }
 
   running(): RunningAttempt {
@@ -95,6 +110,7 @@ class LeaseGuard {
       resumeFromBytes: this.#attempt.checkpointBytes,
       movedBytesBefore: this.#attempt.movedBytes,
       progress: (progress) => this.#observe(progress),
+      pace: (bytes) => this.#pacer.pass(bytes, this.#signal),
       checkpoint: async (bytes) => {
         if (!(await saveCheckpoint(this.#database, this.#attempt, bytes))) this.#fenced()
       },
@@ -128,9 +144,11 @@ class LeaseGuard {
   async #renew(): Promise<void> {
     try {
       const startedAtMs = Date.now()
-      if (await renewAttempt(this.#database, this.#attempt, startedAtMs, this.#progress))
-        this.#renewedAtMs = startedAtMs
-      else this.#fenced()
+      const controls = await renewAttempt(this.#database, this.#attempt, startedAtMs, this.#progress)
+      if (controls === undefined) return this.#fenced()
+      this.#renewedAtMs = startedAtMs
+      this.#pacer.rate = controls.rateLimitBytes
+      if (this.#pausable && controls.paused) this.#abort.abort(pausedFailure())
     } catch {
       // The database is away: tried again at the next tick, until the grace is over.
     }
@@ -155,7 +173,7 @@ function refusePoison(attempt: Attempt): void {
 function failureOf(
   error: unknown,
   attempt: Attempt,
-  reason: DriverError | undefined,
+  reason: Error | undefined,
   cancellation: AbortSignal,
 ): Error {
   if (reason !== undefined) return toFailure(reason)
@@ -176,14 +194,16 @@ async function release(
   failure: Error | undefined,
   attemptNumber: number,
 ): Promise<void> {
-  const cancelled = failure instanceof CancelledFailure
   const report =
-    failure === undefined || cancelled
+    failure === undefined || failure instanceof CancelledFailure
       ? undefined
-      : {
-          message: failure.message,
-          nextRetryAtMs: isRetryable(failure) ? Date.now() + retryDelayMs(attemptNumber) : undefined,
-        }
+      : reportOf(failure, attemptNumber)
   // The lease runs out by itself if the database is away.
   await releaseAttempt(database, attempt, Date.now(), report).catch(() => undefined)
+}
+
+function reportOf(failure: Error, attemptNumber: number): AttemptFailure | 'paused' {
+  if (isPaused(failure)) return 'paused'
+  const nextRetryAtMs = isRetryable(failure) ? Date.now() + retryDelayMs(attemptNumber) : undefined
+  return { message: failure.message, nextRetryAtMs }
 }

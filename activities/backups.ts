@@ -87,6 +87,7 @@ async function upload(
       source,
       changedExtents: 'unknown',
       signal: attempt.signal,
+      pace: (bytes) => attempt.pace(bytes),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: ({ doneBytes, totalBytes, objectBytes }) =>
         attempt.progress({ phase: 'uploading', doneBytes, totalBytes, movedBytes: objectBytes }),
@@ -117,6 +118,7 @@ async function download(
       freshTarget: true,
       resumeFromChunk: attempt.resumeFromBytes / repository.chunkBytes,
       signal: attempt.signal,
+      pace: (bytes) => attempt.pace(bytes),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: (progress) =>
         attempt.progress({ ...progress, phase: 'downloading', movedBytes: before + progress.movedBytes }),

@@ -3,6 +3,7 @@ import { type ArtifactRow, listArtifacts } from '../database/operations/artifact
 import { quietAtMs } from '../database/operations/attempts.ts'
 import { type BegunOperation, beginOperation } from '../database/operations/begin.ts'
 import { enterCommit } from '../database/operations/commit.ts'
+import { controlsOf } from '../database/operations/controls.ts'
 import { endOperation } from '../database/operations/end.ts'
 import type { OperationEnd } from '../domain/operations.ts'
 
@@ -11,6 +12,9 @@ export function createControlActivities(database: Database) {
   return {
     begin: async (operationId: string): Promise<BegunOperation | null> =>
       (await beginOperation(database, operationId)) ?? null,
+
+    isPaused: async (operationId: string): Promise<boolean> =>
+      (await controlsOf(database, operationId, Date.now())).paused,
 
     enterCommit: (operationId: string): Promise<boolean> => enterCommit(database, operationId),
 

@@ -58,6 +58,7 @@ async function copyInto(
       signal: attempt.signal,
       onProgress: (progress) => report(progress.doneBytes, progress.movedBytes),
       onCheckpoint: (bytes) => attempt.checkpoint(bytes),
+      pace: (bytes) => attempt.pace(bytes),
     })
     return { path, movedBytes: before + movedBytes }
   })

@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
+import { PAUSED_FAILURE } from '../domain/retries.ts'
 
 /** Worth another try: nothing about the request has to change for it to succeed. */
 const RETRYABLE: Record<DriverErrorKind, boolean> = {
@@ -33,4 +34,13 @@ export function toFailure(error: unknown): Error {
 
 export function isRetryable(failure: Error): boolean {
   return !(failure instanceof ApplicationFailure && failure.nonRetryable === true)
+}
+
+/** The attempt stopped for a pause: its workflow waits for the end of it, instead of a worker. */
+export function pausedFailure(): ApplicationFailure {
+  return ApplicationFailure.nonRetryable('Paused.', PAUSED_FAILURE)
+}
+
+export function isPaused(failure: Error): boolean {
+  return failure instanceof ApplicationFailure && failure.type === PAUSED_FAILURE
 }

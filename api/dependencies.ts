@@ -3,13 +3,22 @@ import type { Database } from '../database/open.ts'
 import type { PlaceNames } from '../database/requests/places.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
 
+interface OperationKey {
+  readonly operationId: string
+  readonly projectId: string
+}
+
 /** What the composition root gives to the API. */
 export interface ApiDependencies {
   readonly database: Database
   /** Starts the operation's workflow. The API does not wait for it: the sweeper repeats what failed. */
   readonly dispatch: (operationId: string) => Promise<void>
   /** Throws RequestError 404 or 409. */
-  readonly cancel: (key: { operationId: string; projectId: string }) => Promise<void>
+  readonly cancel: (key: OperationKey) => Promise<void>
+  /** Throws RequestError 404 or 409. */
+  readonly retry: (key: OperationKey) => Promise<void>
+  /** Throws RequestError 404 or 409. */
+  readonly abandon: (key: OperationKey) => Promise<void>
   readonly places: PlaceNames
   readonly imageStores: ReadonlyMap<string, ImageStore>
   readonly logger: Logger

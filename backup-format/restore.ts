@@ -28,6 +28,8 @@ export interface RestoreRequest extends BackupRequest {
   readonly onProgress?: (progress: { doneBytes: number; totalBytes: number; movedBytes: number }) => void
   /** All chunks before `chunk` would survive a power cut. */
   readonly onCheckpoint?: (checkpoint: { chunk: number }) => void | Promise<void>
+  /** Waits until so many bytes may be moved. */
+  readonly pace?: (bytes: number) => Promise<void>
   readonly threads?: ThreadTarget & { readonly count: number }
 }
 
@@ -108,6 +110,7 @@ class Restore {
     const offset = part.chunk * this.#chunkBytes
     const length = Math.min(part.count * this.#chunkBytes, this.#sizeBytes - offset)
     if (part.entry !== undefined) {
+      await this.#request.pace?.(length)
       await this.#executor.run({ offset, length, entry: part.entry })
       this.#movedBytes += length
     } else if (!this.#request.freshTarget) {

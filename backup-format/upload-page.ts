@@ -130,9 +130,11 @@ export class PageUpload {
   async #uploadChunk(chunk: number, parentPage: ParentPage, bytes: Buffer): Promise<void> {
     const { repository, request, opened, executor, journal, signal } = this.#context
     signal.throwIfAborted()
+    const length = chunkLength(chunk, repository.chunkBytes, request.sizeBytes)
+    await request.pace?.(length)
     const { entry, outcome } = await executor.run({
       offset: chunk * repository.chunkBytes,
-      length: chunkLength(chunk, repository.chunkBytes, request.sizeBytes),
+      length,
       epoch: opened.record.value.epoch,
       parent: parentPage.entry(chunk),
     })

@@ -9,6 +9,8 @@ export interface UploadRequest extends UploadIdentity {
   /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */
   readonly journalChunks?: number
   readonly signal: AbortSignal
+  /** Waits until so many bytes may be moved. */
+  readonly pace?: (bytes: number) => Promise<void>
   readonly onProgress?: (progress: UploadProgress) => void
   /** Where worker threads do the work; absent: this thread does it, with the repository's own target. */
   readonly threads?: ThreadTarget & { readonly count: number }

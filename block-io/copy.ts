@@ -29,6 +29,8 @@ export interface CopyOptions {
   readonly onProgress: (progress: { doneBytes: number; movedBytes: number }) => void
   /** Everything below the offset survives a power cut. */
   readonly onCheckpoint: (offset: number) => void | Promise<void>
+  /** Waits until so many bytes may be moved. */
+  readonly pace?: (bytes: number) => Promise<void>
   readonly segmentBytes?: number
   /** For the socket of an untrusted source's server. */
   readonly socketDirectory?: string
@@ -82,6 +84,7 @@ async function copySegments(
     for await (const segment of planSegments(extents, { segmentBytes, skipZeroes: targetIsZero })) {
       let doneBytes = segment.offset
       const move = async (piece: Extent) => {
+        if (piece.kind === 'data') await options.pace?.(piece.length)
         signal.throwIfAborted()
         await mover.move(piece)
         doneBytes += piece.length

@@ -1,4 +1,5 @@
 import { Command } from 'commander'
+import { backendCommands, projectCommands } from './commands/backend.ts'
 import { backupCommands } from './commands/backup.ts'
 import { imageCommands } from './commands/image.ts'
 import { operationCommands } from './commands/operation.ts'
@@ -21,6 +22,8 @@ export function createProgram(): Command {
   backupCommands(program)
   targetCommands(program)
   operationCommands(program)
+  backendCommands(program)
+  projectCommands(program)
   program.addHelpText('after', HELP)
   return program
 }

@@ -7,7 +7,7 @@ import type { Database } from '../database/open.ts'
 import {
   type DispatchableOperation,
   markDispatched,
-  operationToDispatch,
+  startableOperation,
 } from '../database/operations/dispatch.ts'
 
 const KEYS = {
@@ -26,8 +26,8 @@ export async function dispatchOperation(
   database: Database,
   operationId: string,
 ): Promise<void> {
-  const operation = await operationToDispatch(database, operationId)
-  if (operation?.state !== 'pending') return
+  const operation = await startableOperation(database, operationId)
+  if (operation === undefined) return
   await startWorkflow(client, operation)
   await markDispatched(database, operationId)
 }

@@ -1,6 +1,7 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client'
+import { type Client, type WorkflowExecutionDescription, WorkflowNotFoundError } from '@temporalio/client'
 import type { Database } from '../database/open.ts'
 import { operationsWithLeftovers } from '../database/operations/artifacts.ts'
+import { PAUSED, setWaiting } from '../database/operations/controls.ts'
 import {
   type DispatchableOperation,
   markUndispatched,
@@ -9,8 +10,9 @@ import {
 } from '../database/operations/dispatch.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { workflowId } from '../domain/operations.ts'
-import { CONTROL_QUEUE } from '../domain/queues.ts'
 import { tellWorkflow } from './cancel.ts'
+import { ABANDONED, giveUp, startRecovery } from './recovery.ts'
+import { waitingOf } from './waiting.ts'
 
 /**
  * Compares open operations with Temporal: a workflow that vanished is started again, one that was closed without writing the end
@@ -32,13 +34,10 @@ async function reconcileOne(
   database: Database,
   operation: DispatchableOperation,
 ): Promise<void> {
+  if (operation.abandonedAt !== null) return giveUp(client, operation, ABANDONED)
   try {
-    const { status } = await client.workflow.getHandle(workflowId(operation.kind, operation.id)).describe()
-    if (status.name === 'RUNNING') {
-      // The request may not have arrived when it was made.
-      if (operation.cancelRequestedAt !== null) await tellWorkflow(client, database, operation.id)
-      return
-    }
+    const description = await client.workflow.getHandle(workflowId(operation.kind, operation.id)).describe()
+    if (description.status.name === 'RUNNING') return await attend(client, database, operation, description)
     // It may have ended a moment ago, its row with it.
     const now = await operationToDispatch(database, operation.id)
     if (now?.state === 'running' || now?.state === 'pending') await startRecovery(client, operation.id)
@@ -48,14 +47,18 @@ async function reconcileOne(
   }
 }
 
-async function startRecovery(client: Client, operationId: string): Promise<void> {
-  await client.workflow.start('recover', {
-    workflowId: `recover/${operationId}`,
-    taskQueue: CONTROL_QUEUE,
-    args: [{ operationId }],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    // A leftover that could not be released the last time is tried again.
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `recover ${operationId}`,
-  })
+async function attend(
+  client: Client,
+  database: Database,
+  operation: DispatchableOperation,
+  description: WorkflowExecutionDescription,
+): Promise<void> {
+  // The request may not have arrived when it was made.
+  if (operation.cancelRequestedAt !== null) await tellWorkflow(client, database, operation.id)
+  if (operation.waitingFor === PAUSED) return
+  const waiting = await waitingOf(client, description, Date.now())
+  if (waiting?.hopeless !== undefined) return giveUp(client, operation, waiting.hopeless)
+  if ((waiting?.reason ?? null) !== operation.waitingFor) {
+    await setWaiting(database, operation.id, waiting?.reason, operation.waitingFor)
+  }
 }

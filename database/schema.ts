@@ -13,6 +13,7 @@ export interface Schema {
   artifacts: ArtifactsTable
   idempotencyKeys: IdempotencyKeysTable
   attempts: AttemptsTable
+  controls: ControlsTable
   uploads: UploadsTable
 }
 
@@ -106,6 +107,16 @@ export interface OperationsTable {
   cancelRequestedAt: string | null
   commitEnteredAt: string | null
   dispatchedAt: string | null
+  /** The backend whose pause and rate limit apply. */
+  backend: string | null
+  pausedAt: string | null
+  /** Bytes a second; null: as fast as it goes. */
+  rateLimitBytes: number | null
+  /** Why a running operation does not advance. */
+  waitingFor: string | null
+  /** Dispatched only when that operation has ended: it holds the resource. */
+  afterOperationId: string | null
+  abandonedAt: string | null
   createdAt: string
   startedAt: string | null
   finishedAt: string | null
@@ -152,6 +163,15 @@ export interface AttemptsTable {
   failingSinceMs: number
   checkpointBytes: number
   movedBytes: number
+}
+
+/** What applies to all operations of a backend or a project. */
+export interface ControlsTable {
+  scope: 'backend' | 'project'
+  name: string
+  pausedAt: string | null
+  /** Bytes a second, shared by all operations of the backend. */
+  rateLimitBytes: number | null
 }
 
 export interface UploadsTable {

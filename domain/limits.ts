@@ -43,11 +43,23 @@ export const LIMITS = {
   /** A writer that could not renew for this long stops itself: half the lease, so that it is gone before a successor starts. */
   leaseRenewGraceMs: 5_000,
   progressIntervalMs: 1_000,
+  /** So soon bytes that wait for a rate limit notice that it changed. */
+  paceStepMs: 200,
+  /** A timer may be so late without making a limited rate slower. */
+  paceLateMs: 100,
+  /** Below this, one chunk of a backup would be held up for longer than a change of the limit may take. */
+  rateLimitMinBytes: MiB,
   /** No byte moved for this long is a hung tool or target: the attempt fails and is tried again. */
   stallMs: 300_000,
   /** Crashed attempts without a new checkpoint before the operation fails: the input kills the worker. */
   crashesMax: 5,
   transientFailureMs: 24 * 3_600_000,
+  /** Work that nobody takes for so long has a reason that is shown ... */
+  noWorkerMs: 60_000,
+  /** ... and if there is no worker for so long, there will be none. */
+  noWorkerFailureMs: 24 * 3_600_000,
+  /** Failures of a workflow task in a row that are no passing trouble. */
+  stalledTaskFailures: 3,
   uploadLeaseMs: 30_000,
   /** Six tries before the lease runs out. */
   uploadRenewMs: 5_000,

@@ -6,3 +6,9 @@ export function retryDelayMs(attempt: number): number {
   const { initialIntervalMs, maximumIntervalMs, backoffCoefficient } = RETRY
   return Math.min(initialIntervalMs * backoffCoefficient ** Math.min(attempt - 1, 30), maximumIntervalMs)
 }
+
+/** Type of the failure with which an attempt stops for a pause. */
+export const PAUSED_FAILURE = 'paused'
+
+/** Tells a workflow that waits that the pause is over. */
+export const RESUME_SIGNAL = 'resume'

@@ -33,6 +33,8 @@ async function describeApi(): Promise<OpenApiDocument> {
     database,
     dispatch: () => Promise.resolve(),
     cancel: () => Promise.resolve(),
+    retry: () => Promise.resolve(),
+    abandon: () => Promise.resolve(),
     places: { backends: [], stores: [], targets: [] },
     imageStores: new Map(),
     logger: pino({ enabled: false }),

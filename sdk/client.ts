@@ -3,6 +3,8 @@ import { asUnreachable, readEvents, withReconnect } from './event-stream.ts'
 import { type Body, type ClientOptions, type HttpRequest, type RequestOptions, sendRequest } from './http.ts'
 import type {
   Accepted,
+  Backend,
+  BackendList,
   Backup,
   BackupAccepted,
   BackupPage,
@@ -15,6 +17,7 @@ import type {
   ImagePage,
   Operation,
   OperationPage,
+  Project,
   Snapshot,
   SnapshotAccepted,
   SnapshotPage,
@@ -40,6 +43,12 @@ export interface OperationFilter extends PageFilter {
   readonly state?: Operation['state']
   readonly kind?: Operation['kind']
   readonly resourceId?: string
+}
+
+export interface ControlChange {
+  readonly paused?: boolean
+  /** Bytes a second; null: no limit. */
+  readonly rateLimitBytes?: number | null
 }
 
 export interface UploadOptions extends RequestOptions {
@@ -160,6 +169,40 @@ export class VolflowClient {
 
   cancelOperation(id: string, options?: RequestOptions): Promise<Accepted> {
     return this.#json({ method: 'POST', path: `/operations/${encodeURIComponent(id)}/cancel`, ...options })
+  }
+
+  /** Pauses it at its last checkpoint, resumes it, or limits its rate; takes effect within seconds. */
+  changeOperation(id: string, change: ControlChange, options?: RequestOptions): Promise<Operation> {
+    const path = `/operations/${encodeURIComponent(id)}`
+    return this.#json({ method: 'PATCH', path, json: change, ...options })
+  }
+
+  /** Tries now what would be tried again later. */
+  retryOperation(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'POST', path: `/operations/${encodeURIComponent(id)}/retry`, ...options })
+  }
+
+  /** Ends it now, whatever it waits for. */
+  abandonOperation(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'POST', path: `/operations/${encodeURIComponent(id)}/abandon`, ...options })
+  }
+
+  listBackends(options?: RequestOptions): Promise<BackendList> {
+    return this.#json({ method: 'GET', path: '/backends', ...options })
+  }
+
+  changeBackend(name: string, change: ControlChange, options?: RequestOptions): Promise<Backend> {
+    return this.#json({
+      method: 'PATCH',
+      path: `/backends/${encodeURIComponent(name)}`,
+      json: change,
+      ...options,
+    })
+  }
+
+  /** Pauses or resumes everything in the project. */
+  changeProject(change: { paused: boolean }, options?: RequestOptions): Promise<Project> {
+    return this.#json({ method: 'PATCH', path: '/project', json: change, ...options })
   }
 
   /** The operation now and after each change, until it has ended. Survives a service that is started again meanwhile. */

@@ -17,7 +17,7 @@ export interface RequestOptions {
 export type Body = NonNullable<RequestInit['body']>
 
 export interface HttpRequest extends RequestOptions {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Below /operations/v1, already encoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | undefined>>

@@ -2,6 +2,8 @@
 
 export interface Schemas {
   Accepted: Accepted
+  Backend: Backend
+  BackendList: BackendList
   Backup: Backup
   BackupAccepted: BackupAccepted
   BackupPage: BackupPage
@@ -15,6 +17,7 @@ export interface Schemas {
   ImagePage: ImagePage
   Operation: Operation
   OperationPage: OperationPage
+  Project: Project
   Readiness: Readiness
   Snapshot: Snapshot
   SnapshotAccepted: SnapshotAccepted
@@ -65,6 +68,18 @@ export interface Operation {
    */
   lastError: string | null
   nextRetryAt: string | null
+  /**
+   * Why it does not advance: `paused`, or what it waits for
+   */
+  waitingFor: string | null
+  /**
+   * On request; its backend or its project may be paused besides
+   */
+  paused: boolean
+  /**
+   * Bytes a second
+   */
+  rateLimitBytes: number | null
   cancelRequested: boolean
   /**
    * Past the commit point: it can no longer be cancelled
@@ -87,6 +102,14 @@ export interface Operation {
   createdAt: string
   startedAt: string | null
   finishedAt: string | null
+}
+export interface Backend {
+  name: string
+  paused: boolean
+  rateLimitBytes: number | null
+}
+export interface BackendList {
+  items: Backend[]
 }
 export interface Backup {
   id: string
@@ -262,6 +285,10 @@ export interface OperationPage {
    * The marker of the next page; null: this is the last
    */
   next: string | null
+}
+export interface Project {
+  id: string
+  paused: boolean
 }
 export interface Readiness {
   ready: boolean

@@ -1,6 +1,8 @@
 import { createApi } from '../api/app.ts'
 import { cancelOperation } from '../client/cancel.ts'
 import { dispatchOperation } from '../client/dispatcher.ts'
+import { abandonOperation } from '../client/recovery.ts'
+import { retryOperation } from '../client/retry.ts'
 import type { Config } from '../config/config.ts'
 import { CONTROL_QUEUE, dataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -20,12 +22,13 @@ export async function runApiServer(config: Config): Promise<void> {
     database,
     dispatch: (operationId) => dispatchOperation(client, database, operationId),
     cancel: (key) => cancelOperation(client, database, key),
+    retry: (key) => retryOperation(client, database, key),
+    abandon: (key) => abandonOperation(client, database, key),
     places: placeNames(config),
     imageStores: await openStores(config),
     allowedHosts: config.api.allowedHosts,
     logger,
-    isReady: () =>
-      queueChecks(client, config, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
+    isReady: () => queueChecks(client, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
   })
   await app.listen({ host: config.api.host, port: config.api.port })
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))

@@ -9,6 +9,7 @@ import {
 import { rootCause } from '@temporalio/common'
 import type { OperationKind, OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
+import { listenForResume } from './pause.ts'
 import { control } from './proxies.ts'
 import { releaseArtifacts } from './release.ts'
 
@@ -28,6 +29,7 @@ export async function runOperation<K extends OperationKind>(
   steps: OperationSteps<K>,
 ): Promise<OperationResult> {
   const { operationId } = input
+  listenForResume()
   const begun = await CancellationScope.nonCancellable(() => control.begin(operationId))
   if (begun === null) return {}
   const spec = { ...(begun.spec as OperationSpecs[K]), operationId }

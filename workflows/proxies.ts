@@ -4,6 +4,7 @@ import type { ControlActivities } from '../activities/control.ts'
 import type { DataActivities } from '../activities/index.ts'
 import { dataQueue, type PlaceType, placeQueue } from '../domain/queues.ts'
 import { RETRY } from '../domain/retries.ts'
+import { pausable } from './pause.ts'
 
 const retry = {
   initialInterval: RETRY.initialIntervalMs,
@@ -16,23 +17,24 @@ export const control = proxyLocalActivities<ControlActivities>({ startToCloseTim
 
 /** Short calls on a place, and undo. */
 export function onPlace(type: PlaceType, name: string) {
-  return proxyActivities<DataActivities>({
-    taskQueue: placeQueue(type, name),
-    startToCloseTimeout: '30m',
-    heartbeatTimeout: '10s',
-    // A writer that is told to stop must have stopped before anything it wrote is undone.
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry,
-  })
+  return activitiesOn(placeQueue(type, name), '30m')
 }
 
 /** Movers of data: hours long, and only as many at a time as the backend's workers have places for. */
 export function onData(backend: string) {
-  return proxyActivities<DataActivities>({
-    taskQueue: dataQueue(backend),
-    startToCloseTimeout: '24h',
-    heartbeatTimeout: '10s',
-    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    retry,
-  })
+  return activitiesOn(dataQueue(backend), '24h')
+}
+
+function activitiesOn(taskQueue: string, startToCloseTimeout: '30m' | '24h') {
+  return pausable(
+    proxyActivities<DataActivities>({
+      taskQueue,
+      startToCloseTimeout,
+      heartbeatTimeout: '10s',
+      // A writer that is told to stop must have stopped before anything it wrote is undone.
+      cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      retry,
+    }),
+    control.isPaused,
+  )
 }

@@ -19,6 +19,18 @@ export const METADATA = z
 /** Which sizes are legal, database/requests/checks.ts says. */
 export const SIZE_BYTES = z.int()
 
+export const CONTROLS = z
+  .strictObject({
+    paused: z.boolean().exactOptional(),
+    rateLimitBytes: z
+      .int()
+      .min(LIMITS.rateLimitMinBytes)
+      .nullable()
+      .exactOptional()
+      .describe('Bytes a second; null: no limit'),
+  })
+  .refine((change) => Object.keys(change).length > 0, { error: 'paused or rateLimitBytes' })
+
 export const ID_PARAMS = z.strictObject({ id: ID })
 
 export const PAGE = {

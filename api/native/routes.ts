@@ -1,5 +1,6 @@
 import type { ApiContext, App } from '../context.ts'
 import { backupRoutes } from './backups.ts'
+import { controlRoutes } from './controls.ts'
 import { imageRoutes } from './images.ts'
 import { imageFileRoutes } from './image-file.ts'
 import { operationEventRoutes } from './operation-events.ts'
@@ -20,4 +21,5 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   targetRoutes(app, context)
+  controlRoutes(app, context)
 }

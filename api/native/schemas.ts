@@ -42,6 +42,9 @@ export const OPERATION = z
     attempt: z.int(),
     lastError: z.string().nullable().describe('Why the last attempt failed'),
     nextRetryAt: TIME.nullable(),
+    waitingFor: z.string().nullable().describe('Why it does not advance: `paused`, or what it waits for'),
+    paused: z.boolean().describe('On request; its backend or its project may be paused besides'),
+    rateLimitBytes: BYTES.nullable().describe('Bytes a second'),
     cancelRequested: z.boolean(),
     committed: z.boolean().describe('Past the commit point: it can no longer be cancelled'),
     error: z.object({ code: z.string(), message: z.string() }).nullable(),
@@ -117,6 +120,12 @@ const accepted = <K extends string, T extends z.ZodType>(id: string, name: K, vi
       operation: OPERATION,
     })
     .meta({ id })
+
+export const BACKEND = z
+  .object({ name: z.string(), paused: z.boolean(), rateLimitBytes: BYTES.nullable() })
+  .meta({ id: 'Backend' })
+export const BACKEND_LIST = z.object({ items: z.array(BACKEND) }).meta({ id: 'BackendList' })
+export const PROJECT = z.object({ id: z.string(), paused: z.boolean() }).meta({ id: 'Project' })
 
 export const ACCEPTED = z.object({ operation: OPERATION }).meta({ id: 'Accepted' })
 export const VOLUME_ACCEPTED = accepted('VolumeAccepted', 'volume', VOLUME)

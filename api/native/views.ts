@@ -12,6 +12,9 @@ export function operationView(row: OperationRow): z.infer<typeof OPERATION> {
   return {
     ...{ id, projectId, userId, requestId, kind, state, resourceType, resourceId },
     ...{ phase, doneBytes, totalBytes, movedBytes, attempt, lastError, nextRetryAt },
+    paused: row.pausedAt !== null,
+    rateLimitBytes: row.rateLimitBytes,
+    waitingFor: row.waitingFor,
     cancelRequested: row.cancelRequestedAt !== null,
     committed: row.commitEnteredAt !== null,
     error: row.errorCode === null ? null : { code: row.errorCode, message: row.errorMessage ?? '' },

@@ -9,6 +9,7 @@ import { printFields, printResult, printTable, say } from '../output.ts'
 import { sessionOf } from '../session.ts'
 import type { Row } from '../table.ts'
 import { watch } from '../watch.ts'
+import { controlCommands, limitText } from './operation-controls.ts'
 
 const STATES = ['pending', 'running', 'succeeded', 'failed', 'cancelled']
 
@@ -44,6 +45,7 @@ export function operationCommands(program: Command): void {
     .description('cancel an operation: what it did is undone')
     .argument('<operation>', 'id')
     .action((id: string, _options, command: Command) => cancel(command, id))
+  controlCommands(operation)
 }
 
 async function cancel(command: Command, id: string): Promise<void> {
@@ -94,6 +96,9 @@ function fields(operation: Operation): Row {
     attempt: operation.attempt,
     'last error': operation.lastError,
     'next try': operation.nextRetryAt,
+    'waits for': operation.waitingFor,
+    'paused on request': operation.paused || null,
+    limit: limitText(operation.rateLimitBytes),
     'cancel requested': operation.cancelRequested,
     'past its commit point': operation.committed,
     error: error === null ? null : `${error.message} [${error.code}]`,

@@ -8,6 +8,7 @@ import {
   type ResourceRole,
 } from '../../domain/operations.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
+import { cancelInTransaction } from './cancel.ts'
 
 /** Who asks, and the key under which a repeated request finds its first answer. */
 export interface Actor {
@@ -53,6 +54,7 @@ export async function acceptOperation<K extends OperationKind>(
       resourceType: primary.type,
       resourceId: primaryId,
       spec: JSON.stringify(request.spec),
+      backend: 'backend' in request.spec ? request.spec.backend : null,
       createdAt: new Date().toISOString(),
     })
     .execute()
@@ -82,7 +84,9 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     .where('resourceId', '=', resourceId)
     .execute()
   const blocker = holders.find((holder) => role.mode === 'exclusive' || holder.mode === 'exclusive')
-  if (blocker !== undefined) {
+  const follows = blocker !== undefined && holders.length === 1 && (await mayFollow(tx, role, blocker))
+  if (follows) await follow(tx, operationId, blocker.operationId)
+  else if (blocker !== undefined) {
     throw new RequestError(
       409,
       'resourceBusy',
@@ -91,7 +95,7 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     )
   }
   const status = isStored(role.type) ? await resourceStatus(tx, role.type, resourceId) : undefined
-  checkStatus(kind, role, resourceId, status)
+  if (!follows) checkStatus(kind, role, resourceId, status)
   const shown = holders.find((holder) => holder.busyStatus !== null && holder.busyStatus === status)
   await tx
     .insertInto('operationResources')
@@ -106,6 +110,36 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     })
     .execute()
   if (role.busy !== undefined && isStored(role.type)) await setStatus(tx, role.type, resourceId, role.busy)
+}
+
+/** Something that is being created may be deleted: the creation is cancelled, and the deletion waits for its end. */
+async function mayFollow(
+  tx: Tx,
+  role: ResourceRole,
+  holder: { operationId: string; role: string },
+): Promise<boolean> {
+  if (role.succeeded !== 'gone') return false
+  const { kind } = await tx
+    .selectFrom('operations')
+    .select('kind')
+    .where('id', '=', holder.operationId)
+    .executeTakeFirstOrThrow()
+  const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[kind]
+  return roles[holder.role]?.cancelled === 'gone'
+}
+
+async function follow(tx: Tx, operationId: string, holderId: string): Promise<void> {
+  await tx
+    .updateTable('operations')
+    .set({ afterOperationId: holderId, waitingFor: `the end of operation ${holderId}` })
+    .where('id', '=', operationId)
+    .execute()
+  const holder = await tx
+    .selectFrom('operations')
+    .select(['startedAt', 'cancelRequestedAt', 'commitEnteredAt'])
+    .where('id', '=', holderId)
+    .executeTakeFirstOrThrow()
+  if (holder.commitEnteredAt === null) await cancelInTransaction(tx, holderId, holder)
 }
 
 function checkStatus(

@@ -1,6 +1,7 @@
 import { LIMITS } from '../../domain/limits.ts'
 import type { Progress } from '../../domain/progress.ts'
 import type { Database } from '../open.ts'
+import { type Controls, controlsOf, PAUSED } from './controls.ts'
 
 export interface AttemptKey {
   readonly operationId: string
@@ -15,6 +16,7 @@ export interface Attempt extends AttemptKey {
   /** Attempts in a row that vanished without a new checkpoint, this one not counted. */
   readonly crashes: number
   readonly failingSinceMs: number
+  readonly controls: Controls
 }
 
 /**
@@ -35,7 +37,7 @@ export async function acquireAttempt(
       .executeTakeFirst()
     if (last?.released === 0 && last.leaseExpiresAtMs > nowMs)
       return { waitMs: last.leaseExpiresAtMs - nowMs }
-    const attempt = {
+    const counters = {
       operationId: key.operationId,
       activity: key.activity,
       token: (last?.token ?? 0) + 1,
@@ -44,7 +46,7 @@ export async function acquireAttempt(
       crashes: last === undefined ? 0 : last.crashes + (last.released === 0 ? 1 : 0),
       failingSinceMs: last?.failingSinceMs ?? 0,
     }
-    const row = { ...attempt, leaseExpiresAtMs: nowMs + LIMITS.leaseMs, released: 0 }
+    const row = { ...counters, leaseExpiresAtMs: nowMs + LIMITS.leaseMs, released: 0 }
     await tx
       .insertInto('attempts')
       .values(row)
@@ -52,21 +54,21 @@ export async function acquireAttempt(
       .execute()
     await tx
       .updateTable('operations')
-      .set({ attempt: attempt.token, nextRetryAt: null })
+      .set({ attempt: counters.token, nextRetryAt: null, waitingFor: null })
       .where('id', '=', key.operationId)
       .where('state', '=', 'running')
       .execute()
-    return attempt
+    return { ...counters, controls: await controlsOf(tx, key.operationId, nowMs) }
   })
 }
 
-/** False: a newer attempt has taken over, and this one must stop writing at once. */
+/** Undefined: a newer attempt has taken over, and this one must stop writing at once. */
 export async function renewAttempt(
   database: Database,
   attempt: Attempt,
   nowMs: number,
   progress: Progress | undefined,
-): Promise<boolean> {
+): Promise<Controls | undefined> {
   return database.transaction().execute(async (tx) => {
     const { numUpdatedRows } = await tx
       .updateTable('attempts')
@@ -76,7 +78,7 @@ export async function renewAttempt(
       .where('token', '=', attempt.token)
       .where('released', '=', 0)
       .executeTakeFirstOrThrow()
-    if (numUpdatedRows !== 1n) return false
+    if (numUpdatedRows !== 1n) return undefined
     if (progress !== undefined) {
       const { phase, doneBytes, totalBytes, movedBytes } = progress
       await tx
@@ -86,7 +88,7 @@ export async function renewAttempt(
         .where('state', '=', 'running')
         .execute()
     }
-    return true
+    return controlsOf(tx, attempt.operationId, nowMs)
   })
 }
 
@@ -113,15 +115,16 @@ export interface AttemptFailure {
   readonly nextRetryAtMs: number | undefined
 }
 
-/** The attempt is over and writes no more: the next one may start at once. */
+/** The attempt is over and writes no more: the next one may start at once. `paused`: when the pause is over. */
 export async function releaseAttempt(
   database: Database,
   attempt: Attempt,
   nowMs: number,
-  failure: AttemptFailure | undefined,
+  failure: AttemptFailure | 'paused' | undefined,
 ): Promise<void> {
   await database.transaction().execute(async (tx) => {
-    const failingSinceMs = failure === undefined ? 0 : attempt.failingSinceMs || nowMs
+    const failed = typeof failure === 'object'
+    const failingSinceMs = failed ? attempt.failingSinceMs || nowMs : 0
     const { numUpdatedRows } = await tx
       .updateTable('attempts')
       .set({ released: 1, failingSinceMs, crashes: attempt.crashes })
@@ -132,15 +135,16 @@ export async function releaseAttempt(
     if (numUpdatedRows !== 1n || failure === undefined) return
     await tx
       .updateTable('operations')
-      .set({
-        lastError: failure.message,
-        nextRetryAt:
-          failure.nextRetryAtMs === undefined ? null : new Date(failure.nextRetryAtMs).toISOString(),
-      })
+      .set(failed ? failureColumns(failure) : { waitingFor: PAUSED })
       .where('id', '=', attempt.operationId)
       .where('state', '=', 'running')
       .execute()
   })
+}
+
+function failureColumns({ message, nextRetryAtMs }: AttemptFailure) {
+  const nextRetryAt = nextRetryAtMs === undefined ? null : new Date(nextRetryAtMs).toISOString()
+  return { lastError: message, nextRetryAt }
 }
 
 /** When the last lease of the operation runs out: nobody of its attempts writes after that. 0: now. */

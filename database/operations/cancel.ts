@@ -1,5 +1,6 @@
 import { RequestError } from '../../domain/errors.ts'
 import type { Database } from '../open.ts'
+import type { Tx } from '../resources.ts'
 import { endInTransaction } from './end.ts'
 
 /**
@@ -34,11 +35,20 @@ export async function requestCancel(
         `Operation ${key.operationId} has passed its commit point and can no longer be cancelled; it ends by itself.`,
       )
     }
-    const cancelRequestedAt = operation.cancelRequestedAt ?? new Date().toISOString()
-    await tx.updateTable('operations').set({ cancelRequestedAt }).where('id', '=', key.operationId).execute()
-    if (operation.startedAt !== null) return 'requested'
-    await endInTransaction(tx, key.operationId, { outcome: 'cancelled' })
-    await tx.deleteFrom('artifacts').where('operationId', '=', key.operationId).execute()
-    return 'ended'
+    return cancelInTransaction(tx, key.operationId, operation)
   })
+}
+
+/** For an operation that is open and has not passed its commit point. */
+export async function cancelInTransaction(
+  tx: Tx,
+  operationId: string,
+  operation: { startedAt: string | null; cancelRequestedAt: string | null },
+): Promise<'ended' | 'requested'> {
+  const cancelRequestedAt = operation.cancelRequestedAt ?? new Date().toISOString()
+  await tx.updateTable('operations').set({ cancelRequestedAt }).where('id', '=', operationId).execute()
+  if (operation.startedAt !== null) return 'requested'
+  await endInTransaction(tx, operationId, { outcome: 'cancelled' })
+  await tx.deleteFrom('artifacts').where('operationId', '=', operationId).execute()
+  return 'ended'
 }

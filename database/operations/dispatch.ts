@@ -9,6 +9,8 @@ export interface DispatchableOperation {
   readonly requestId: string
   readonly state: OperationState
   readonly cancelRequestedAt: string | null
+  readonly abandonedAt: string | null
+  readonly waitingFor: string | null
   readonly spec: string
 }
 
@@ -20,6 +22,8 @@ const COLUMNS = [
   'requestId',
   'state',
   'cancelRequestedAt',
+  'abandonedAt',
+  'waitingFor',
   'spec',
 ] as const
 
@@ -30,19 +34,49 @@ export async function operationToDispatch(
   return database.selectFrom('operations').select(COLUMNS).where('id', '=', operationId).executeTakeFirst()
 }
 
+/** The operation, if it may start: it has not begun, and what it has to wait for has ended. */
+export async function startableOperation(
+  database: Database,
+  operationId: string,
+): Promise<DispatchableOperation | undefined> {
+  return startable(database).where('id', '=', operationId).executeTakeFirst()
+}
+
 /** Accepted, but no workflow is known to have been started: oldest first. */
 export async function undispatchedOperations(
   database: Database,
   limit: number,
 ): Promise<DispatchableOperation[]> {
+  return startable(database).where('dispatchedAt', 'is', null).orderBy('createdAt').limit(limit).execute()
+}
+
+function startable(database: Database) {
   return database
     .selectFrom('operations')
     .select(COLUMNS)
     .where('state', '=', 'pending')
-    .where('dispatchedAt', 'is', null)
-    .orderBy('createdAt')
+    .where((eb) =>
+      eb.or([
+        eb('afterOperationId', 'is', null),
+        eb('afterOperationId', 'not in', eb.selectFrom('operations').select('id').where('state', 'in', OPEN)),
+      ]),
+    )
+}
+
+const OPEN = ['pending', 'running'] as const
+
+/** Operations that a deletion waits for: they are to be cancelled. */
+export async function operationsInTheWay(database: Database, limit: number): Promise<string[]> {
+  const rows = await database
+    .selectFrom('operations')
+    .innerJoin('operations as holder', 'holder.id', 'operations.afterOperationId')
+    .select('holder.id')
+    .where('operations.state', '=', 'pending')
+    .where('holder.state', '=', 'running')
+    .where('holder.commitEnteredAt', 'is', null)
     .limit(limit)
     .execute()
+  return rows.map(({ id }) => id)
 }
 
 /** Dispatched and not ended: what the reconciler compares with Temporal. */

@@ -83,16 +83,25 @@ async function release(
   const status = await resourceStatus(tx, lock.resourceType, lock.resourceId)
   const others = await busyHolders(tx, lock.resourceId)
   const shown = [lock.busyStatus, ...others.map((other) => other.busyStatus)]
-  if (status === undefined || !shown.includes(status)) return false
+  // What was being created and deleted at the same time is gone when either has ended.
+  if (status === undefined) return next === 'gone'
+  if (!shown.includes(status)) return false
   if (next === 'gone') await removeResource(tx, lock.resourceType, lock.resourceId)
-  else
-    await setNext(
-      tx,
-      lock.resourceType,
-      lock,
-      next === 'previous' ? (others[0]?.busyStatus ?? lock.restStatus) : next,
-    )
+  else if (next === 'previous') {
+    await setNext(tx, lock.resourceType, lock, others[0]?.busyStatus ?? lock.restStatus)
+  } else if (others.length === 0) await setNext(tx, lock.resourceType, lock, next)
+  else await leaveToOthers(tx, lock.resourceId, next)
   return true
+}
+
+/** A deletion that waited for this operation goes on showing its status; should it be cancelled, this one's result is shown. */
+async function leaveToOthers(tx: Tx, resourceId: string, restStatus: string): Promise<void> {
+  await tx
+    .updateTable('operationResources')
+    .set({ restStatus })
+    .where('resourceId', '=', resourceId)
+    .where('busyStatus', 'is not', null)
+    .execute()
 }
 
 async function setNext(

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest'
 import { createApi } from '../../api/app.ts'
 import type { ApiDependencies } from '../../api/dependencies.ts'
 import { type Database, openDatabase } from '../../database/open.ts'
+import { requestAbandon } from '../../database/operations/abandon.ts'
 import { requestCancel } from '../../database/operations/cancel.ts'
 import type { ImageStore } from '../../drivers/images/driver.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
@@ -30,6 +31,8 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     database,
     dispatch: async (operationId) => void dispatched.push(operationId),
     cancel: async (key) => void (await requestCancel(database, key)),
+    retry: () => Promise.reject(new Error('Expected a test without Temporal not to retry')),
+    abandon: (key) => requestAbandon(database, key),
     places: { backends: ['local'], stores: ['files'], targets: ['disk', 's3'] },
     imageStores: new Map([['files', store]]),
     logger: pino({ enabled: false }),

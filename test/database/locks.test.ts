@@ -21,15 +21,6 @@ async function availableVolume(): Promise<string> {
   return resourceId
 }
 
-test('a volume that is being created cannot be deleted, and the answer names the operation that holds it', async () => {
-  const { operationId, resourceId } = await requestVolume(database, actor(), PLACES, { sizeBytes: MiB })
-  await expect(requestVolumeDeletion(database, actor(), resourceId)).rejects.toMatchObject({
-    status: 409,
-    code: 'resourceBusy',
-    holderOperationId: operationId,
-  })
-})
-
 test('a snapshot and a backup share their volume, and the volume shows the backup until it ends', async () => {
   const volumeId = await availableVolume()
   const backup = await requestBackup(database, actor(), PLACES, { volumeId })
