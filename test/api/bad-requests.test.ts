@@ -133,12 +133,15 @@ test('A giant body is refused before it is read', async () => {
 })
 
 test('A busy volume is answered with 409 naming the operation that holds it', async () => {
-  const { client } = await startApi()
+  const { client, database } = await startApi()
   const { operation } = await client.createVolume({ sizeBytes: MiB })
-  await expect(client.deleteVolume(operation.resourceId)).rejects.toMatchObject({
+  const { resourceId: volumeId } = operation
+  await runToEnd(database, operation.id)
+  const backup = await client.createBackup({ volumeId })
+  await expect(client.deleteVolume(volumeId)).rejects.toMatchObject({
     status: 409,
     code: 'resourceBusy',
-    holderOperationId: operation.id,
+    holderOperationId: backup.operation.id,
   })
 })
 

@@ -140,11 +140,13 @@ test('An API that is not there is exit code 5 and a hint', async () => {
 })
 
 test('A busy volume is exit code 4 and names the operation', async () => {
-  const { url, client } = await startApi()
+  const { url, client, database } = await startApi()
   const { operation } = await client.createVolume({ sizeBytes: MiB, name: 'busy' })
+  await runToEnd(database, operation.id)
+  const backup = await client.createBackup({ volumeId: operation.resourceId })
   const { exitCode, stderr } = await runCli(url, ['volume', 'delete', 'busy'])
   expect(exitCode).toBe(4)
-  expect(stderr).toContain(`volflow operation cancel ${operation.id}`)
+  expect(stderr).toContain(`volflow operation cancel ${backup.operation.id}`)
 })
 
 test('A name stands for an id, unless several have it', async () => {
