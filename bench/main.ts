@@ -10,9 +10,10 @@ import { apiLatency } from './api-latency.ts'
 import { backup } from './backup.ts'
 import type { Benchmark, BenchmarkResult } from './benchmark.ts'
 import { imageToVolume } from './image-to-volume.ts'
+import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
 
-const BENCHMARKS = [apiLatency, imageToVolume, backup, restore]
+const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, recovery]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)

@@ -1,11 +1,19 @@
 /** volflow as a contender: operations from request to end, and what they cost. */
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
-import { type Installation, startInstallation, type Target } from '../scripts/demo/installation.ts'
+import {
+  type Installation,
+  type ServiceName,
+  startInstallation,
+  type Target,
+} from '../scripts/demo/installation.ts'
 import { build } from '../scripts/build.ts'
 import { cpuSeconds, peakRssBytes } from '../scripts/demo/processes.ts'
 import { workflowId } from '../domain/operations.ts'
 import type { CreateVolumeInput, Operation } from '../sdk/types.ts'
+
+const START_POLL_MS = 20
 
 export class Product implements AsyncDisposable {
   readonly #installation: Installation
@@ -58,6 +66,16 @@ export class Product implements AsyncDisposable {
     const before = (await cpuSeconds(pid)) ?? 0
     await work()
     return ((await cpuSeconds(pid)) ?? 0) - before
+  }
+
+  /** Of a process that is up; waits while it is being started again. */
+  async pidOf(service: ServiceName): Promise<number> {
+    for (;;) {
+      this.#signal.throwIfAborted()
+      const pid = await this.#installation.pidOf(service)
+      if (pid !== undefined) return pid
+      await sleep(START_POLL_MS)
+    }
   }
 
   /** How long one activity of an operation ran, from its history. */

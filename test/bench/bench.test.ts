@@ -22,7 +22,7 @@ test('the benchmarks are listed by name', async () => {
     .trim()
     .split('\n')
     .map((line) => line.split(' ', 1)[0])
-  expect(names).toEqual(['api-latency', 'image-to-volume', 'backup', 'restore'])
+  expect(names).toEqual(['api-latency', 'image-to-volume', 'backup', 'restore', 'recovery'])
 })
 
 test('an unknown benchmark is a usage error that lists those there are', async () => {

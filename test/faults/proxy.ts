@@ -7,6 +7,8 @@ export interface CountingProxy {
   readonly upBytes: number
   /** From server to client. */
   readonly downBytes: number
+  /** From now on, or no longer, as if nothing listened behind it. */
+  refuse(isRefusing: boolean): void
   stop(): void
 }
 
@@ -14,8 +16,16 @@ export interface CountingProxy {
 export async function startCountingProxy(upstreamPort: number): Promise<CountingProxy> {
   let upBytes = 0
   let downBytes = 0
+  let refusing = false
   const sockets = new Set<Socket>()
+  const closeAll = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
+    if (refusing) {
+      client.destroy()
+      return
+    }
     const upstream = connect({ port: upstreamPort, host: '127.0.0.1', allowHalfOpen: true, noDelay: true })
     for (const socket of [client, upstream]) {
       sockets.add(socket)
@@ -43,9 +53,13 @@ export async function startCountingProxy(upstreamPort: number): Promise<Counting
     get downBytes() {
       return downBytes
     },
+    refuse: (isRefusing) => {
+      refusing = isRefusing
+      if (refusing) closeAll()
+    },
     stop: () => {
       server.close()
-      for (const socket of sockets) socket.destroy()
+      closeAll()
     },
   }
 }
