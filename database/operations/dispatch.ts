@@ -42,12 +42,19 @@ export async function startableOperation(
   return startable(database).where('id', '=', operationId).executeTakeFirst()
 }
 
-/** Accepted, but no workflow is known to have been started: oldest first. */
+/** Accepted, but no workflow is known to have been started: the oldest of each project, then the second of each, … */
 export async function undispatchedOperations(
   database: Database,
   limit: number,
 ): Promise<DispatchableOperation[]> {
-  return startable(database).where('dispatchedAt', 'is', null).orderBy('createdAt').limit(limit).execute()
+  return startable(database)
+    .where('dispatchedAt', 'is', null)
+    .orderBy((eb) =>
+      eb.fn.agg<number>('row_number').over((over) => over.partitionBy('projectId').orderBy('createdAt')),
+    )
+    .orderBy('createdAt')
+    .limit(limit)
+    .execute()
 }
 
 function startable(database: Database) {
