@@ -16,7 +16,7 @@ const target = z.discriminatedUnion('driver', [
   }),
 ])
 
-/** What `volflow.yaml` in the data folder may say. Relative paths are relative to the data folder. */
+/** What `volflow.yaml` in the data folder may say. Relative paths are relative to the data folder. docs/deployment.md explains all of it. */
 export const configSchema = z.strictObject({
   api: z
     .strictObject({
@@ -32,6 +32,21 @@ export const configSchema = z.strictObject({
       port: port.default(7233),
       uiPort: port.default(8233),
       namespace: z.string().default('default'),
+      /** TLS is used when this is there, be it empty; certificate and key prove to the server who we are. All are PEM files. */
+      tls: z
+        .strictObject({
+          caFile: z.string().optional(),
+          certFile: z.string().optional(),
+          keyFile: z.string().optional(),
+          /** The name in the server's certificate, where it is not the host. */
+          serverName: z.string().optional(),
+        })
+        .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+          error: 'certFile and keyFile go together',
+        })
+        .optional(),
+      /** Sent with each request, over TLS alone. */
+      apiKeyFile: z.string().optional(),
     })
     .prefault({}),
   backends: z
@@ -51,6 +66,8 @@ export const configSchema = z.strictObject({
       callConcurrency: z.int().min(1).max(256).default(8),
     })
     .prefault({}),
+  /** Where each of our processes says whether it can work; `volflow health` asks there. Without a port it says nothing. */
+  health: z.strictObject({ host: z.string().default('127.0.0.1'), port: port.optional() }).prefault({}),
 })
 
 export type ConfigFile = z.infer<typeof configSchema>

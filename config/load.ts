@@ -3,18 +3,24 @@ import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
 import { type Config, type ConfigFile, configSchema } from './config.ts'
+import { withEnvironment } from './environment.ts'
 
-/** Reads `volflow.yaml` of the data folder; without one, the embedded defaults. Throws with the field and what it expects. */
-export async function loadConfig(dataFolder: string): Promise<Config> {
+/**
+ * Reads the file that VOLFLOW_CONFIG names, else `volflow.yaml` of the data folder; without that, the embedded defaults. What the
+ * environment says comes first. Throws with the field and what it expects.
+ */
+export async function loadConfig(dataFolder: string, environment = process.env): Promise<Config> {
   const folder = resolve(dataFolder)
-  const file = join(folder, 'volflow.yaml')
+  const file = environment.VOLFLOW_CONFIG ?? join(folder, 'volflow.yaml')
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return ''
-    throw error
+    if (error.code === 'ENOENT' && environment.VOLFLOW_CONFIG === undefined) return ''
+    throw new Error(`Expected ${file} to be readable, got ${error.code}`, { cause: error })
   })
-  const parsed = configSchema.safeParse(parse(text) ?? {})
+  const parsed = configSchema.safeParse(withEnvironment(parse(text) ?? {}, environment))
   if (!parsed.success)
-    throw new Error(`${file} is not a valid configuration:\n${z.prettifyError(parsed.error)}`)
+    throw new Error(
+      `${file}, with the VOLFLOW_ variables, is not a valid configuration:\n${z.prettifyError(parsed.error)}`,
+    )
   return withAbsolutePaths(folder, parsed.data)
 }
 
@@ -24,6 +30,7 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     Object.fromEntries(
       Object.entries(record).map(([key, place]) => [key, { ...place, path: absolute(place.path) }]),
     )
+  const { tls, apiKeyFile } = config.temporal
   const targets = Object.entries(config.targets).map(([key, target]) => [
     key,
     target.driver === 'directory'
@@ -33,9 +40,23 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
   return {
     ...config,
     dataFolder,
+    temporal: {
+      ...config.temporal,
+      ...(tls && { tls: withAbsoluteFiles(tls, absolute) }),
+      ...(apiKeyFile !== undefined && { apiKeyFile: absolute(apiKeyFile) }),
+    },
     backends: places(config.backends),
     stores: places(config.stores),
     targets: Object.fromEntries(targets) as Config['targets'],
     backupKeyFile: absolute(config.backupKeyFile),
   }
+}
+
+type Tls = NonNullable<ConfigFile['temporal']['tls']>
+
+function withAbsoluteFiles(tls: Tls, absolute: (path: string) => string): Tls {
+  const files = (['caFile', 'certFile', 'keyFile'] as const).flatMap((key) =>
+    tls[key] === undefined ? [] : [[key, absolute(tls[key])]],
+  )
+  return { ...tls, ...(Object.fromEntries(files) as Tls) }
 }

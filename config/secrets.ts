@@ -41,6 +41,13 @@ export async function loadCredentials(file: string): Promise<z.infer<typeof cred
   throw new Error(`Expected ${file} to be a JSON object with accessKeyId and secretAccessKey.`)
 }
 
+/** A password or key in a file of its own; a line end after it is not part of it. Throws when there is nothing. */
+export async function readSecret(file: string): Promise<string> {
+  const text = (await readFile(file, 'utf8')).trimEnd()
+  if (text !== '') return text
+  throw new Error(`Expected ${file} to hold a secret, it is empty.`)
+}
+
 async function readIfThere(file: string): Promise<string | undefined> {
   return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return undefined

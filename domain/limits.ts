@@ -76,6 +76,11 @@ export const LIMITS = {
   temporalStartMs: 60_000,
   temporalPollMs: 100,
   readyMs: 60_000,
+  /** A process waits so long for Temporal and the database before it ends, and whoever watches over it sees that. */
+  dependencyWaitMs: 120_000,
+  dependencyPollMs: 500,
+  /** Of one connection, when a process is asked whether it is well: less than the patience of container engines. */
+  healthCheckMs: 3_000,
   /** Histories stay as long as an operation may run, and for the user to look back: 30 days. */
   historyRetentionMs: 30 * 86_400_000,
   /** Heaps sized for the goal of 300 MB a process. */

@@ -4,8 +4,10 @@ import { dispatchOperation } from '../client/dispatcher.ts'
 import { abandonOperation } from '../client/recovery.ts'
 import { retryOperation } from '../client/retry.ts'
 import type { Config } from '../config/config.ts'
+import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE, dataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
+import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { openStores, placeNames } from './places.ts'
 import { queueChecks } from './queue-checks.ts'
@@ -17,7 +19,7 @@ export async function runApiServer(config: Config): Promise<void> {
   const logger = createLogger('api')
   const signal = shutdownSignal()
   const database = await openConfiguredDatabase(config)
-  const client = createTemporalClient(config)
+  const client = await createTemporalClient(config)
   const app = createApi({
     database,
     dispatch: (operationId) => dispatchOperation(client, database, operationId),
@@ -31,7 +33,16 @@ export async function runApiServer(config: Config): Promise<void> {
     isReady: () => queueChecks(client, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),
   })
   await app.listen({ host: config.api.host, port: config.api.port })
+  const health = await serveHealth(config, 'api', {
+    database: databaseCheck(database),
+    temporal: () =>
+      // Without a deadline the client would still be trying when its connection is closed, and throw.
+      client.withDeadline(Date.now() + LIMITS.healthCheckMs, () =>
+        client.workflowService.describeNamespace({ namespace: config.temporal.namespace }),
+      ),
+  })
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  health.close()
   await app.close()
   await client.connection.close()
   await database.destroy()

@@ -6,12 +6,18 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
+/** Beside the compiled program, for installations that cannot write to a cache: container images. */
+const PREBUILT = join(ROOT, 'bundle')
+
 /**
  * Path of the workflows as one script. Bundling takes two seconds and a lot of memory, so it is done ahead, in a process of its own, and
  * again only when a source changed.
  */
 export async function ensureWorkflowBundle(cacheFolder: string): Promise<string> {
-  const path = join(cacheFolder, `workflows-${await sourceHash()}.js`)
+  const name = `workflows-${await sourceHash()}.js`
+  const prebuilt = join(PREBUILT, name)
+  if (existsSync(prebuilt)) return prebuilt
+  const path = join(cacheFolder, name)
   if (existsSync(path)) return path
   const { bundleWorkflowCode } = await import('@temporalio/worker')
   const { code } = await bundleWorkflowCode({
@@ -23,6 +29,11 @@ export async function ensureWorkflowBundle(cacheFolder: string): Promise<string>
   await writeFile(draft, code)
   await rename(draft, path)
   return path
+}
+
+/** Puts the bundle where every later start finds it; answers its path. */
+export function prebuildWorkflowBundle(): Promise<string> {
+  return ensureWorkflowBundle(PREBUILT)
 }
 
 async function sourceHash(): Promise<string> {

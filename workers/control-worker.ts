@@ -1,4 +1,4 @@
-import { NativeConnection, Worker } from '@temporalio/worker'
+import { Worker } from '@temporalio/worker'
 import { createControlActivities } from '../activities/control.ts'
 import { clearLeftovers, reconcile } from '../client/reconciler.ts'
 import { sweep } from '../client/sweeper.ts'
@@ -6,11 +6,13 @@ import type { Config } from '../config/config.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
+import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { loop } from './loop.ts'
 import { shutdownSignal } from './shutdown.ts'
-import { createTemporalClient, temporalAddress } from './temporal-connection.ts'
+import { connectWorker, createTemporalClient } from './temporal-connection.ts'
 import { installRuntime } from './runtime.ts'
+import { workerChecks } from './worker-checks.ts'
 
 /** Runs the workflows and their database steps, and the loops that keep database and Temporal in step. Touches no storage. */
 export async function runControlWorker(config: Config, bundlePath: string): Promise<void> {
@@ -18,8 +20,8 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
   installRuntime(logger)
   const signal = shutdownSignal()
   const database = await openConfiguredDatabase(config)
-  const client = createTemporalClient(config)
-  const connection = await NativeConnection.connect({ address: temporalAddress(config) })
+  const client = await createTemporalClient(config)
+  const connection = await connectWorker(config, { logger, signal })
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
@@ -33,6 +35,10 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     shutdownGraceTime: LIMITS.shutdownGraceMs,
   })
   signal.addEventListener('abort', () => worker.shutdown())
+  const health = await serveHealth(config, 'control-worker', {
+    database: databaseCheck(database),
+    ...workerChecks(config, connection, [worker]),
+  })
   await Promise.all([
     worker.run(),
     loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
@@ -47,6 +53,7 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
       logger,
     }),
   ])
+  health.close()
   await connection.close()
   await client.connection.close()
   await database.destroy()

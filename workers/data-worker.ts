@@ -1,4 +1,4 @@
-import { NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker'
+import { Worker, type WorkerOptions } from '@temporalio/worker'
 import type { ActivityDependencies } from '../activities/dependencies.ts'
 import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
@@ -7,14 +7,16 @@ import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { dataQueue, placeQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
+import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { loop } from './loop.ts'
 import { openBackends, openStores, openTargets } from './places.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
 import { installRuntime } from './runtime.ts'
 import { shutdownSignal } from './shutdown.ts'
-import { temporalAddress } from './temporal-connection.ts'
+import { connectWorker } from './temporal-connection.ts'
 import { clearExpiredUploads } from './uploads.ts'
+import { workerChecks } from './worker-checks.ts'
 
 /** Serves the queues of every configured place: everything that touches storage, and no workflow. */
 export async function runDataWorker(config: Config): Promise<void> {
@@ -22,7 +24,7 @@ export async function runDataWorker(config: Config): Promise<void> {
   installRuntime(logger)
   const signal = shutdownSignal()
   const deps = await openDependencies(config)
-  const connection = await NativeConnection.connect({ address: temporalAddress(config) })
+  const connection = await connectWorker(config, { logger, signal })
   const activities = createDataActivities(deps)
   const workers = await Promise.all(
     queues(config).map(({ taskQueue, concurrency }) =>
@@ -36,6 +38,10 @@ export async function runDataWorker(config: Config): Promise<void> {
     ),
   )
   signal.addEventListener('abort', () => workers.forEach((worker) => worker.shutdown()))
+  const health = await serveHealth(config, 'data-worker', {
+    database: databaseCheck(deps.database),
+    ...workerChecks(config, connection, workers),
+  })
   await Promise.all([
     ...workers.map((worker) => worker.run()),
     loop('expired uploads', () => clearExpiredUploads(deps), {
@@ -44,6 +50,7 @@ export async function runDataWorker(config: Config): Promise<void> {
       logger,
     }),
   ])
+  health.close()
   await connection.close()
   await deps.database.destroy()
   await removeRunFolder(deps.runFolder)

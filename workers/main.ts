@@ -9,6 +9,7 @@ import { loadConfig } from '../config/load.ts'
 interface ProcessOptions {
   readonly data: string
   readonly bundle?: string
+  readonly prebuild?: boolean
 }
 
 const DEFAULT_DATA = process.env.VOLFLOW_DATA ?? join(homedir(), '.local/share/volflow')
@@ -35,15 +36,26 @@ const PROCESSES: Record<string, { about: string; run: (options: ProcessOptions) 
     about: 'run the movers of data alone',
     run: async ({ data }) => (await import('./data-worker.ts')).runDataWorker(await loadConfig(data)),
   },
+  prepare: {
+    about: 'make what is missing: database schema, Temporal namespace and search attributes, S3 buckets',
+    run: async ({ data }) => (await import('./prepare.ts')).prepare(await loadConfig(data)),
+  },
+  health: {
+    about: 'ask the process with this configuration whether it can work',
+    run: async ({ data }) => {
+      const { service, checks } = await (await import('./health.ts')).askHealth(await loadConfig(data))
+      process.stdout.write(`${service} is healthy: ${Object.keys(checks).join(', ')}\n`)
+    },
+  },
   bundle: {
     about: 'build the workflow bundle ahead and print its path',
-    run: async ({ data }) => void process.stdout.write(`${await bundlePath(data)}\n`),
+    run: async ({ data, prebuild }) => void process.stdout.write(`${await bundlePath(data, prebuild)}\n`),
   },
 }
 
-async function bundlePath(data: string): Promise<string> {
-  const { ensureWorkflowBundle } = await import('./bundle.ts')
-  return ensureWorkflowBundle(join(data, 'cache'))
+async function bundlePath(data: string, prebuild = false): Promise<string> {
+  const { ensureWorkflowBundle, prebuildWorkflowBundle } = await import('./bundle.ts')
+  return prebuild ? prebuildWorkflowBundle() : ensureWorkflowBundle(join(data, 'cache'))
 }
 
 const program = createProgram()
@@ -53,6 +65,7 @@ for (const [name, { about, run }] of Object.entries(PROCESSES)) {
     .description(about)
     .option('--data <folder>', 'data folder, with volflow.yaml if there is one', DEFAULT_DATA)
     .option('--bundle <path>', 'workflow bundle built ahead')
+    .option('--prebuild', 'build it beside the program, where every start finds it')
     .action(run)
 }
 process.exitCode = await runProgram(program, process.argv)

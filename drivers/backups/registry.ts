@@ -12,5 +12,10 @@ export function openTarget(spec: TargetSpec): BackupTarget {
   }
 }
 
+/** Makes the place that holds a target's objects, where that is a step of its own. Whatever is there stays as it is. */
+export async function prepareTarget(spec: TargetSpec): Promise<void> {
+  if (spec.driver === 's3') await (await import('./s3/bucket.ts')).makeBucket(spec)
+}
+
 /** For `ThreadTarget`: where worker threads find `openTarget`. */
 export const targetFactoryUrl = import.meta.url
