@@ -52,7 +52,7 @@ export async function attempted<T>(
     if (pausable && attempt.controls.paused) throw pausedFailure()
     return await work(guard.running())
   } catch (error) {
-    failure = failureOf(error, attempt, guard.reason, context.cancellationSignal)
+    failure = failureOf(error, attempt, guard.reason, context)
     throw failure
   } finally {
     await guard.stop()
@@ -174,12 +174,12 @@ function failureOf(
   error: unknown,
   attempt: Attempt,
   reason: Error | undefined,
-  cancellation: AbortSignal,
+  { cancellationSignal, info }: Context,
 ): Error {
-  if (reason !== undefined) return toFailure(reason)
-  if (cancellation.aborted)
+  if (reason !== undefined) return toFailure(reason, info.attempt)
+  if (cancellationSignal.aborted)
     return error instanceof CancelledFailure ? error : new CancelledFailure('Cancelled')
-  const failure = toFailure(error)
+  const failure = toFailure(error, info.attempt)
   const failingForMs = attempt.failingSinceMs === 0 ? 0 : Date.now() - attempt.failingSinceMs
   if (failingForMs < LIMITS.transientFailureMs || !isRetryable(failure)) return failure
   return ApplicationFailure.nonRetryable(

@@ -1,6 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
-import { PAUSED_FAILURE } from '../domain/retries.ts'
+import { PAUSED_FAILURE, retryDelayMs } from '../domain/retries.ts'
 
 /** Worth another try: nothing about the request has to change for it to succeed. */
 const RETRYABLE: Record<DriverErrorKind, boolean> = {
@@ -13,14 +13,15 @@ const RETRYABLE: Record<DriverErrorKind, boolean> = {
   corrupt: false,
 }
 
-/** The one place where a driver's error kind becomes Temporal's retry decision. */
-export function toFailure(error: unknown): Error {
+/** The one place where a driver's error kind becomes Temporal's retry decision. `attempt` counts from 1. */
+export function toFailure(error: unknown, attempt: number): Error {
   if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error
   if (error instanceof DriverError) {
     return ApplicationFailure.create({
       type: error.kind,
       message: error.message,
       nonRetryable: !RETRYABLE[error.kind],
+      nextRetryDelay: retryDelayMs(attempt),
     })
   }
   const message = error instanceof Error ? error.message : String(error)
@@ -28,6 +29,7 @@ export function toFailure(error: unknown): Error {
     type: 'unexpected',
     message,
     nonRetryable: false,
+    nextRetryDelay: retryDelayMs(attempt),
     ...(error instanceof Error && { cause: error }),
   })
 }

@@ -33,7 +33,8 @@ function activitiesOn(taskQueue: string, startToCloseTimeout: '30m' | '24h') {
       heartbeatTimeout: '10s',
       // A writer that is told to stop must have stopped before anything it wrote is undone.
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-      retry,
+      // For an attempt that vanished with its worker; one that fails says itself when it is worth another try.
+      retry: { initialInterval: RETRY.initialIntervalMs, backoffCoefficient: 1 },
     }),
     control.isPaused,
   )
