@@ -10,6 +10,9 @@ import { describeFailure } from './process-failure.ts'
 /** The cause of the error about `stdoutMaxBytes`, for callers that can ask for less. */
 export const TOO_MUCH_OUTPUT = Symbol('too much output')
 
+/** Environment variable with the tag of the worker that started a program; set by workers/run-folder.ts. */
+export const RUN_TAG = 'VOLFLOW_RUN'
+
 export interface ProcessLimits {
   readonly cpuSeconds?: number
   readonly addressSpaceBytes?: number
@@ -104,7 +107,7 @@ export function startProcess(
   const child = execa(file ?? command, wrapped, {
     reject: false,
     extendEnv: false,
-    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LANG: 'C', ...options.env },
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LANG: 'C', ...runTag(), ...options.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(options.passFileDescriptors ?? []).map(asStdio)],
     buffer: { stdout: options.onStdoutLine === undefined, stderr: false },
     maxBuffer: { stdout: stdoutMaxBytes },
@@ -147,6 +150,11 @@ function signalGroup(leaderPid: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   } catch {
     // The whole group is gone already.
   }
+}
+
+function runTag(): Record<string, string> {
+  const tag = process.env[RUN_TAG]
+  return tag === undefined ? {} : { [RUN_TAG]: tag }
 }
 
 /**

@@ -1,11 +1,15 @@
-import { createHash } from 'node:crypto'
-import { mkdir, readdir, rm, rmdir } from 'node:fs/promises'
+import { createHash, randomUUID } from 'node:crypto'
+import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { RUN_TAG } from '../block-io/process.ts'
+import { killOrphans } from './orphans.ts'
+
+const TAG_FILE = 'tag'
 
 /**
- * A folder of this process for sockets, with a path short enough for one. Folders of processes that are gone are removed: kill -9
- * leaves them behind.
+ * A folder of this process for sockets, with a path short enough for one. Folders of processes that are gone are removed, and with
+ * them what those may have left running: kill -9 leaves them behind.
  */
 export async function makeRunFolder(dataFolder: string): Promise<string> {
   const parent = join(
@@ -14,10 +18,19 @@ export async function makeRunFolder(dataFolder: string): Promise<string> {
   )
   const folder = join(parent, String(process.pid))
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  const tag = randomUUID()
+  await writeFile(join(folder, TAG_FILE), tag)
+  process.env[RUN_TAG] = tag
   for (const name of await readdir(parent)) {
-    if (!isRunning(Number(name))) await rm(join(parent, name), { recursive: true, force: true })
+    if (!isRunning(Number(name))) await clearUp(join(parent, name))
   }
   return folder
+}
+
+async function clearUp(folder: string): Promise<void> {
+  const tag = await readFile(join(folder, TAG_FILE), 'utf8').catch(() => '')
+  if (tag !== '') await killOrphans(tag)
+  await rm(folder, { recursive: true, force: true })
 }
 
 export async function removeRunFolder(folder: string): Promise<void> {
