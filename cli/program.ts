@@ -3,6 +3,7 @@ import { backendCommands, projectCommands } from './commands/backend.ts'
 import { backupCommands } from './commands/backup.ts'
 import { imageCommands } from './commands/image.ts'
 import { operationCommands } from './commands/operation.ts'
+import { scheduleCommands } from './commands/schedule.ts'
 import { snapshotCommands } from './commands/snapshot.ts'
 import { targetCommands } from './commands/target.ts'
 import { volumeCommands } from './commands/volume.ts'
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   volumeCommands(program)
   snapshotCommands(program)
   backupCommands(program)
+  scheduleCommands(program)
   targetCommands(program)
   operationCommands(program)
   backendCommands(program)
@@ -29,5 +31,5 @@ export function createProgram(): Command {
 }
 
 const HELP = `
-Images, volumes, snapshots and backups are given by id or by name.
+Images, volumes, snapshots, backups and schedules are given by id or by name.
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 API not reachable, 6 cancelled, 130 Ctrl-C.`

@@ -49,7 +49,7 @@ async function startWorkflow(client: Client, operation: DispatchableOperation): 
       ],
       staticSummary: `${operation.kind} ${operation.resourceId}`,
       memo: { requestId: operation.requestId },
-      priority: { priorityKey: 3, fairnessKey: operation.projectId },
+      priority: { priorityKey: operation.priority, fairnessKey: operation.projectId },
     })
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error

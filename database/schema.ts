@@ -1,6 +1,7 @@
 import type { Generated } from 'kysely'
 import type { Artifact } from '../domain/artifacts.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
+import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
 export interface Schema {
@@ -15,6 +16,8 @@ export interface Schema {
   attempts: AttemptsTable
   controls: ControlsTable
   uploads: UploadsTable
+  schedules: SchedulesTable
+  scheduleRuns: ScheduleRunsTable
 }
 
 interface ResourceColumns {
@@ -98,6 +101,8 @@ export interface OperationsTable {
   totalBytes: Generated<number>
   movedBytes: Generated<number>
   attempt: Generated<number>
+  /** Temporal's priority key: lower goes first. */
+  priority: Generated<number>
   lastError: string | null
   nextRetryAt: string | null
   errorCode: string | null
@@ -178,4 +183,52 @@ export interface UploadsTable {
   imageId: string
   token: string
   leaseExpiresAtMs: number
+}
+
+/** What is wanted; the reconciler makes Temporal match. */
+export interface SchedulesTable {
+  id: string
+  projectId: string
+  userId: string
+  name: string
+  volumeId: string
+  target: string
+  /** Either this, in the time zone, or `intervalSeconds`. */
+  cron: string | null
+  timeZone: string
+  intervalSeconds: number | null
+  jitterSeconds: number
+  catchUpSeconds: number
+  /** Every so many runs are full; null: only the first one. */
+  fullEvery: number | null
+  overlap: Overlap
+  paused: number
+  /** Why it is paused, or whatever the user wants to remember. */
+  note: string | null
+  /** Counts the changes; `appliedGeneration` is the one that Temporal was told last. */
+  generation: number
+  appliedGeneration: number
+  /** Of the schedule as Temporal then described it: another one means that somebody changed it there. */
+  appliedEtag: string | null
+  applyError: string | null
+  /** Planned times up to here are accounted for: each has a run. */
+  watchedUntil: string
+  createdAt: string
+  updatedAt: string | null
+}
+
+export interface ScheduleRunsTable {
+  id: string
+  scheduleId: string
+  scheduledAt: string
+  /** 1: asked for by a user. */
+  manual: number
+  outcome: RunOutcome
+  reason: string | null
+  /** Set while it waits. */
+  waitsUntil: string | null
+  startedAt: string | null
+  incremental: number | null
+  operationId: string | null
+  backupId: string | null
 }

@@ -205,4 +205,32 @@ export const LIMITS = {
   /** Of one request, about 6 s in all; whoever called may try the whole step again. */
   s3Attempts: 5,
   s3RetryMs: 200,
+  /** Each costs a question to Temporal every `reconcileIntervalMs`. */
+  schedulesMax: 1000,
+  /** A backup takes seconds at best; cron has no less either. */
+  scheduleIntervalMinSeconds: 60,
+  scheduleIntervalMaxSeconds: 366 * 86_400,
+  scheduleCronLengthMax: 200,
+  scheduleJitterMaxSeconds: 3_600,
+  /** Less is no window to Temporal. */
+  scheduleCatchUpMinSeconds: 10,
+  scheduleCatchUpDefaultSeconds: 3_600,
+  scheduleCatchUpMaxSeconds: 86_400,
+  scheduleFullEveryMax: 366,
+  /** Planned times that are shown. */
+  scheduleTimesShown: 5,
+  /** How far ahead cron is searched: the 29th of February may be eight years away. */
+  scheduleSearchDays: 8 * 366,
+  /** A waiting run is tried again after as long as it has waited already, within these bounds: some 300 tries in a day. */
+  scheduleRetryMinMs: 2_000,
+  scheduleRetryMaxMs: 300_000,
+  /** After the end of its catch-up window a run has this long to be recorded by its workflow. */
+  scheduleGraceMs: 30_000,
+  /** Missed runs that are recorded at once, and how far back they are looked for. */
+  scheduleMissedMax: 100,
+  scheduleMissedLookBackMs: 7 * 86_400_000,
+  /** Runs of a schedule that are remembered, the newest. */
+  scheduleRunsKept: 1000,
+  /** Questions to Temporal about schedules at a time. */
+  scheduleRequests: 16,
 } as const

@@ -73,6 +73,10 @@ export interface OperationSpecs {
 
 export type OperationKind = keyof OperationSpecs
 
+/** Temporal's priority keys: of what waits for a worker, the lower number goes first. */
+export const PRIORITY = { interactive: 3, scheduled: 4 } as const
+export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
+
 /** A resource's part in an operation. `previous` is the status it had before; `gone` removes its row. */
 export interface ResourceRole {
   readonly type: ResourceType

@@ -10,6 +10,7 @@ import type {
   BackupPage,
   CreateBackupInput,
   CreateImageInput,
+  CreateScheduleInput,
   CreateSnapshotInput,
   CreateVolumeInput,
   Image,
@@ -18,10 +19,15 @@ import type {
   Operation,
   OperationPage,
   Project,
+  PauseScheduleInput,
+  Schedule,
+  SchedulePage,
+  ScheduleRunPage,
   Snapshot,
   SnapshotAccepted,
   SnapshotPage,
   UploadVolumeInput,
+  UpdateScheduleInput,
   Volume,
   VolumeAccepted,
   VolumeImageAccepted,
@@ -37,6 +43,11 @@ interface PageFilter {
 export interface ResourceFilter extends PageFilter {
   readonly name?: string
   readonly status?: string
+}
+
+export interface ScheduleFilter extends PageFilter {
+  readonly name?: string
+  readonly volumeId?: string
 }
 
 export interface OperationFilter extends PageFilter {
@@ -159,6 +170,45 @@ export class VolflowClient {
     return this.#json({ method: 'POST', path: `/targets/${encodeURIComponent(name)}/collect`, ...options })
   }
 
+  createSchedule(schedule: CreateScheduleInput, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'POST', path: '/schedules', json: schedule, ...options })
+  }
+
+  listSchedules(filter: ScheduleFilter = {}, options?: RequestOptions): Promise<SchedulePage> {
+    return this.#json({ method: 'GET', path: '/schedules', query: { ...filter }, ...options })
+  }
+
+  showSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'GET', path: schedulePath(id), ...options })
+  }
+
+  updateSchedule(id: string, change: UpdateScheduleInput, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'PATCH', path: schedulePath(id), json: change, ...options })
+  }
+
+  /** Its backups stay. Answers with what it was. */
+  deleteSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'DELETE', path: schedulePath(id), ...options })
+  }
+
+  pauseSchedule(id: string, pause: PauseScheduleInput = {}, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'POST', path: `${schedulePath(id)}/pause`, json: pause, ...options })
+  }
+
+  unpauseSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
+    return this.#json({ method: 'POST', path: `${schedulePath(id)}/unpause`, json: {}, ...options })
+  }
+
+  /** Also while it is paused. */
+  runSchedule(id: string, options?: RequestOptions): Promise<BackupAccepted> {
+    return this.#json({ method: 'POST', path: `${schedulePath(id)}/run`, ...options })
+  }
+
+  /** Latest first, with those that did not start, and why. */
+  listScheduleRuns(id: string, filter: PageFilter = {}, options?: RequestOptions): Promise<ScheduleRunPage> {
+    return this.#json({ method: 'GET', path: `${schedulePath(id)}/runs`, query: { ...filter }, ...options })
+  }
+
   listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {
     return this.#json({ method: 'GET', path: '/operations', query: { ...filter }, ...options })
   }
@@ -242,6 +292,10 @@ export class VolflowClient {
       throw new UnreachableError(this.#options.baseUrl, { cause: error })
     }
   }
+}
+
+function schedulePath(id: string): string {
+  return `/schedules/${encodeURIComponent(id)}`
 }
 
 export function hasEnded(operation: Pick<Operation, 'finishedAt'>): boolean {

@@ -1,6 +1,8 @@
 import { Worker } from '@temporalio/worker'
 import { createControlActivities } from '../activities/control.ts'
+import { createScheduleActivities } from '../activities/schedules.ts'
 import { clearLeftovers, reconcile } from '../client/reconciler.ts'
+import { applyChangedSchedules, reconcileSchedules } from '../client/schedules.ts'
 import { sweep } from '../client/sweeper.ts'
 import type { Config } from '../config/config.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -9,6 +11,7 @@ import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { loop } from './loop.ts'
+import { placeNames } from './places.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { connectWorker, createTemporalClient } from './temporal-connection.ts'
 import { installRuntime } from './runtime.ts'
@@ -27,7 +30,10 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     namespace: config.temporal.namespace,
     taskQueue: CONTROL_QUEUE,
     workflowBundle: { codePath: bundlePath },
-    activities: createControlActivities(database),
+    activities: {
+      ...createControlActivities(database),
+      ...createScheduleActivities(database, placeNames(config)),
+    },
     maxCachedWorkflows: LIMITS.cachedWorkflowsMax,
     // How long a workflow waits for a worker that was killed before another one takes it.
     stickyQueueScheduleToStartTimeout: LIMITS.stickyTimeoutMs,
@@ -43,6 +49,16 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     worker.run(),
     loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
     loop('reconcile', () => reconcile(client, database), {
+      intervalMs: LIMITS.reconcileIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('apply schedules', () => applyChangedSchedules(client, database), {
+      intervalMs: LIMITS.sweepIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('reconcile schedules', () => reconcileSchedules(client, database), {
       intervalMs: LIMITS.reconcileIntervalMs,
       signal,
       logger,

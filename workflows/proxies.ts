@@ -2,6 +2,7 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from '@temporalio/workflow'
 import type { ControlActivities } from '../activities/control.ts'
 import type { DataActivities } from '../activities/index.ts'
+import type { ScheduleActivities } from '../activities/schedules.ts'
 import { dataQueue, type PlaceType, placeQueue } from '../domain/queues.ts'
 import { RETRY } from '../domain/retries.ts'
 import { pausable } from './pause.ts'
@@ -14,6 +15,8 @@ const retry = {
 
 /** Database steps, beside the workflow: tried again for as long as the database is away. */
 export const control = proxyLocalActivities<ControlActivities>({ startToCloseTimeout: '30s', retry })
+
+export const schedules = proxyLocalActivities<ScheduleActivities>({ startToCloseTimeout: '30s', retry })
 
 /** Short calls on a place, and undo. */
 export function onPlace(type: PlaceType, name: string) {

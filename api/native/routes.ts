@@ -5,6 +5,8 @@ import { imageRoutes } from './images.ts'
 import { imageFileRoutes } from './image-file.ts'
 import { operationEventRoutes } from './operation-events.ts'
 import { operationRoutes } from './operations.ts'
+import { scheduleRoutes } from './schedules.ts'
+import { scheduleActionRoutes } from './schedule-actions.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
@@ -22,4 +24,6 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   backupRoutes(app, context)
   targetRoutes(app, context)
   controlRoutes(app, context)
+  scheduleRoutes(app, context)
+  scheduleActionRoutes(app, context)
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { OPERATION_KINDS, type OperationKind } from '../../domain/operations.ts'
 
-const TIME = z.string().describe('ISO 8601, UTC')
+export const TIME = z.string().describe('ISO 8601, UTC')
 const BYTES = z.int().min(0)
 
 const COMMON = {
@@ -134,7 +134,7 @@ export const BACKUP_ACCEPTED = accepted('BackupAccepted', 'backup', BACKUP)
 export const VOLUME_IMAGE_ACCEPTED = accepted('VolumeImageAccepted', 'image', IMAGE)
 export const IMAGE_ACCEPTED = z.object({ image: IMAGE, operation: OPERATION }).meta({ id: 'ImageAccepted' })
 
-const page = <T extends z.ZodType>(id: string, item: T) =>
+export const page = <T extends z.ZodType>(id: string, item: T) =>
   z
     .object({
       items: z.array(item),

@@ -5,6 +5,8 @@ import {
   OPERATION_ROLES,
   type OperationKind,
   type OperationSpecs,
+  PRIORITY,
+  type Priority,
   type ResourceRole,
 } from '../../domain/operations.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
@@ -27,6 +29,8 @@ export interface OperationRequest<K extends OperationKind> {
   /** The role whose resource the operation is about. */
   readonly primary: string
   readonly artifacts?: readonly Artifact[]
+  /** Default: a user is waiting for it. */
+  readonly priority?: Priority
 }
 
 /**
@@ -51,6 +55,7 @@ export async function acceptOperation<K extends OperationKind>(
       requestId: request.actor.requestId,
       kind: request.kind,
       state: 'pending',
+      priority: request.priority ?? PRIORITY.interactive,
       resourceType: primary.type,
       resourceId: primaryId,
       spec: JSON.stringify(request.spec),

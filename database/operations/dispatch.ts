@@ -7,6 +7,7 @@ export interface DispatchableOperation {
   readonly projectId: string
   readonly resourceId: string
   readonly requestId: string
+  readonly priority: number
   readonly state: OperationState
   readonly cancelRequestedAt: string | null
   readonly abandonedAt: string | null
@@ -20,6 +21,7 @@ const COLUMNS = [
   'projectId',
   'resourceId',
   'requestId',
+  'priority',
   'state',
   'cancelRequestedAt',
   'abandonedAt',
@@ -42,13 +44,17 @@ export async function startableOperation(
   return startable(database).where('id', '=', operationId).executeTakeFirst()
 }
 
-/** Accepted, but no workflow is known to have been started: the oldest of each project, then the second of each, … */
+/**
+ * Accepted, but no workflow is known to have been started. What users asked for goes before what schedules did; of that the oldest of
+ * each project, then the second of each, …
+ */
 export async function undispatchedOperations(
   database: Database,
   limit: number,
 ): Promise<DispatchableOperation[]> {
   return startable(database)
     .where('dispatchedAt', 'is', null)
+    .orderBy('priority')
     .orderBy((eb) =>
       eb.fn.agg<number>('row_number').over((over) => over.partitionBy('projectId').orderBy('createdAt')),
     )

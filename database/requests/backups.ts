@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import type { Artifact } from '../../domain/artifacts.ts'
+import type { Priority } from '../../domain/operations.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -27,64 +28,75 @@ export function requestBackup(
   request: BackupRequest,
 ): Promise<Accepted & { replayed: boolean }> {
   const target = choosePlace('target', request.target, places.targets)
-  return requestOnce(database, actor, { createBackup: request }, async (tx) => {
-    const { projectId } = actor
-    const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
-    const source = await snapshotToRead(tx, actor, request)
-    const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
-    const backupId = randomUUID()
-    const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
-    await tx
-      .insertInto('backups')
-      .values({
-        id: backupId,
-        projectId,
-        userId: actor.userId,
-        name: request.name ?? null,
-        description: request.description ?? null,
-        status: 'creating',
-        metadata: JSON.stringify(request.metadata ?? {}),
-        createdAt: new Date().toISOString(),
-        updatedAt: null,
-        volumeId: volume.id,
-        snapshotId: request.snapshotId ?? null,
-        parentId: parent,
-        target,
-        sizeBytes,
-        isIncremental: parent === null ? 0 : 1,
-        objectCount: 0,
-        storedBytes: 0,
-        failReason: null,
-        dataTimestamp: source?.createdAt ?? new Date().toISOString(),
-      })
-      .execute()
-    const snapshotId = source?.id ?? randomUUID()
-    const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
-    if (source === undefined) artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id))
-    const operationId = await acceptOperation(tx, {
-      actor,
-      kind: 'create-backup',
-      spec: {
-        backupId,
-        volumeId: volume.id,
-        backend: volume.backend,
-        target,
-        projectId,
-        sizeBytes,
-        snapshotId,
-        temporarySnapshot: source === undefined,
-        parentBackupId: parent,
-      },
-      resources: {
-        backup: backupId,
-        ...(source === undefined ? { volume: volume.id } : { snapshot: source.id }),
-        ...(parent === null ? {} : { parent }),
-      },
-      primary: 'backup',
-      artifacts,
+  return requestOnce(database, actor, { createBackup: request }, (tx) =>
+    acceptBackup(tx, actor, { ...request, target }),
+  )
+}
+
+/** As `requestBackup`, in the caller's transaction. */
+export async function acceptBackup(
+  tx: Tx,
+  actor: Actor,
+  request: BackupRequest & { readonly target: string; readonly priority?: Priority },
+): Promise<{ operationId: string; resourceId: string }> {
+  const { projectId } = actor
+  const { target } = request
+  const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
+  const source = await snapshotToRead(tx, actor, request)
+  const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
+  const backupId = randomUUID()
+  const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
+  await tx
+    .insertInto('backups')
+    .values({
+      id: backupId,
+      projectId,
+      userId: actor.userId,
+      name: request.name ?? null,
+      description: request.description ?? null,
+      status: 'creating',
+      metadata: JSON.stringify(request.metadata ?? {}),
+      createdAt: new Date().toISOString(),
+      updatedAt: null,
+      volumeId: volume.id,
+      snapshotId: request.snapshotId ?? null,
+      parentId: parent,
+      target,
+      sizeBytes,
+      isIncremental: parent === null ? 0 : 1,
+      objectCount: 0,
+      storedBytes: 0,
+      failReason: null,
+      dataTimestamp: source?.createdAt ?? new Date().toISOString(),
     })
-    return { operationId, resourceId: backupId }
+    .execute()
+  const snapshotId = source?.id ?? randomUUID()
+  const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
+  if (source === undefined) artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id))
+  const operationId = await acceptOperation(tx, {
+    actor,
+    kind: 'create-backup',
+    spec: {
+      backupId,
+      volumeId: volume.id,
+      backend: volume.backend,
+      target,
+      projectId,
+      sizeBytes,
+      snapshotId,
+      temporarySnapshot: source === undefined,
+      parentBackupId: parent,
+    },
+    resources: {
+      backup: backupId,
+      ...(source === undefined ? { volume: volume.id } : { snapshot: source.id }),
+      ...(parent === null ? {} : { parent }),
+    },
+    primary: 'backup',
+    artifacts,
+    ...(request.priority === undefined ? {} : { priority: request.priority }),
   })
+  return { operationId, resourceId: backupId }
 }
 
 async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
@@ -102,21 +114,30 @@ async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
 }
 
 async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: string): Promise<string> {
-  const parent = await tx
-    .selectFrom('backups')
-    .select('id')
-    .where('volumeId', '=', volumeId)
-    .where('projectId', '=', actor.projectId)
-    .where('target', '=', target)
-    .where('status', 'in', ['available', 'restoring'])
-    .orderBy('dataTimestamp', 'desc')
-    .executeTakeFirst()
-  if (parent !== undefined) return parent.id
+  const parent = await newestBackup(tx, { projectId: actor.projectId, volumeId, target })
+  if (parent !== undefined) return parent
   throw new RequestError(
     400,
     'noParentBackup',
     `Expected volume ${volumeId} to have a backup in target ${target} for an incremental one. Make a full backup first.`,
   )
+}
+
+/** Id of the volume's newest good backup in the target. */
+export async function newestBackup(
+  tx: Tx,
+  of: { projectId: string; volumeId: string; target: string },
+): Promise<string | undefined> {
+  const backup = await tx
+    .selectFrom('backups')
+    .select('id')
+    .where('volumeId', '=', of.volumeId)
+    .where('projectId', '=', of.projectId)
+    .where('target', '=', of.target)
+    .where('status', 'in', ['available', 'restoring'])
+    .orderBy('dataTimestamp', 'desc')
+    .executeTakeFirst()
+  return backup?.id
 }
 
 function backupArtifact(target: string, backupId: string, projectId: string): Artifact {

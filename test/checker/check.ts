@@ -8,6 +8,7 @@ import { checkHistories } from './histories.ts'
 import { checkImageStore } from './image-store.ts'
 import type { CheckedInstallation } from './installation.ts'
 import { checkProcesses, checkTemporaryFolder } from './processes.ts'
+import { checkSchedules } from './schedules.ts'
 import { checkTarget } from './repository/check-target.ts'
 import { checkSecrets, needlesOf } from './secrets.ts'
 
@@ -29,6 +30,7 @@ export async function findViolations(installation: CheckedInstallation): Promise
   }
   if (temporal !== undefined) {
     violations.push(...(await checkHistories(temporal, rows.operations, await needlesOf(installation))))
+    violations.push(...(await checkSchedules(temporal, rows.schedules)))
   }
   for (const [name, path] of Object.entries(installation.backends)) {
     const here = (row: Row) => row.backend === name

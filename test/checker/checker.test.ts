@@ -71,6 +71,19 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     plant: ({ sql }) => sql(`delete from operations`),
     found: /idempotency key key-1 names the unknown operation/,
   },
+  'a run of a schedule that is gone': {
+    plant: ({ sql }) =>
+      sql(`insert into schedule_runs values ('r', '${IDS.stranger}', 'started', '${IDS.operation}')`),
+    found: /run r belongs to schedule 9{8}-.*, which is gone/,
+  },
+  'a run that started an unknown operation': {
+    plant: ({ sql }) => sql(`insert into schedule_runs values ('r', 's', 'started', '${IDS.stranger}')`),
+    found: /run r started the unknown operation 9{8}/,
+  },
+  'a run that waits': {
+    plant: ({ sql }) => sql(`insert into schedule_runs values ('r', 's', 'waiting', null)`),
+    found: /run r of schedule s is still waiting/,
+  },
   'a snapshot without its volume': {
     plant: ({ sql }) => sql(`update snapshots set volume_id = '${IDS.stranger}'`),
     found: /belongs to volume 9{8}-.*, which is gone/,

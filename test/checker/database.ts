@@ -16,6 +16,8 @@ export interface Rows {
   readonly attempts: readonly Row[]
   readonly uploads: readonly Row[]
   readonly idempotency_keys: readonly Row[]
+  readonly schedules: readonly Row[]
+  readonly schedule_runs: readonly Row[]
 }
 
 const TABLES = [
@@ -29,6 +31,8 @@ const TABLES = [
   'attempts',
   'uploads',
   'idempotency_keys',
+  'schedules',
+  'schedule_runs',
 ] as const satisfies readonly (keyof Rows)[]
 
 /** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
@@ -98,6 +102,7 @@ function leftoverRows(rows: Rows): string[] {
 function danglingReferences(rows: Rows): string[] {
   const operations = new Set(rows.operations.map((operation) => operation.id))
   const volumes = new Set(rows.volumes.map((volume) => volume.id))
+  const schedules = new Set(rows.schedules.map((schedule) => schedule.id))
   return [
     ...rows.snapshots
       .filter((snapshot) => !volumes.has(snapshot.volume_id ?? ''))
@@ -105,6 +110,15 @@ function danglingReferences(rows: Rows): string[] {
         (snapshot) =>
           `database: snapshot ${snapshot.id} belongs to volume ${snapshot.volume_id}, which is gone`,
       ),
+    ...rows.schedule_runs
+      .filter((run) => !schedules.has(run.schedule_id ?? ''))
+      .map((run) => `database: run ${run.id} belongs to schedule ${run.schedule_id}, which is gone`),
+    ...rows.schedule_runs
+      .filter((run) => run.outcome === 'started' && !operations.has(run.operation_id))
+      .map((run) => `database: run ${run.id} started the unknown operation ${run.operation_id}`),
+    ...rows.schedule_runs
+      .filter((run) => run.outcome === 'waiting')
+      .map((run) => `database: run ${run.id} of schedule ${run.schedule_id} is still waiting`),
     ...rows.idempotency_keys
       .filter((key) => key.operation_id !== null && !operations.has(key.operation_id ?? ''))
       .map(

@@ -9,6 +9,7 @@ import { openAsBlob } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
@@ -83,6 +84,7 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(killed, 'create-volume-from-image/worker-killed')
 
   await recordCopies(installation, volumeId, recorded)
+  await recordSchedule(installation, temporal, recorded, volumeId)
 
   const snapshotId = await end(client.createSnapshot({ volumeId }), 'create-snapshot/succeeded')
   await end(client.createVolume({ snapshotId }), 'create-volume-from-snapshot/layer')
@@ -144,6 +146,35 @@ async function recordCopies(installation: Installation, volumeId: string, record
   await end(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/raw')
   await end(client.uploadVolume(volumeId, { diskFormat: 'qcow2' }), 'upload-volume-to-image/qcow2')
   await cancelled(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/cancelled')
+}
+
+/** One planned run that starts at once, and one that first waits for its predecessor. */
+async function recordSchedule(
+  { client }: Installation,
+  temporal: Client,
+  recorded: Recorded,
+  volumeId: string,
+): Promise<void> {
+  const request = { name: 'recorded', volumeId, intervalSeconds: 86_400, overlap: 'wait' } as const
+  const { id } = await client.createSchedule(request)
+  await until('it is applied', async () => (await client.showSchedule(id)).applied)
+  const handle = temporal.schedule.getHandle(`scheduled-backup/${id}`)
+  const names = ['scheduled-backup/started', 'scheduled-backup/waited']
+  for (const name of names) {
+    const before = (await handle.describe()).info.recentActions.length
+    await handle.trigger()
+    const actions = async () => (await handle.describe()).info.recentActions
+    await until('it is triggered', async () => (await actions()).length > before)
+    const workflowId = (await actions()).at(-1)?.action.workflow.workflowId ?? ''
+    recorded.set(name, workflowId)
+    // The next one has a second of its own, and this one's backup still goes on.
+    await sleep(1_000)
+  }
+  for (const name of names) await temporal.workflow.getHandle(recorded.get(name) ?? '').result()
+  for (const { operationId } of (await client.listScheduleRuns(id)).items) {
+    await client.waitForOperation(operationId ?? '')
+  }
+  await client.deleteSchedule(id)
 }
 
 async function save(temporal: Client, name: string, workflowId: string): Promise<void> {

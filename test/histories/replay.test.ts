@@ -11,7 +11,7 @@ const recordings = (await readdir(FOLDER, { recursive: true })).filter((name) =>
 
 test('every workflow has a recorded history', () => {
   const recorded = new Set(recordings.map((name) => dirname(name)))
-  expect([...recorded].toSorted()).toEqual([...OPERATION_KINDS, 'recover'].toSorted())
+  expect([...recorded].toSorted()).toEqual([...OPERATION_KINDS, 'recover', 'scheduled-backup'].toSorted())
 })
 
 test('the workflows of today replay every recorded history', async () => {

@@ -43,6 +43,8 @@ const TABLES = `
   create table attempts (operation_id, activity);
   create table uploads (image_id, lease_expires_at_ms);
   create table idempotency_keys (idempotency_key, operation_id);
+  create table schedules (id, paused);
+  create table schedule_runs (id, schedule_id, outcome, operation_id);
 `
 
 export async function makeSample(folder: string): Promise<Sample> {

@@ -1,0 +1,68 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { UpdateScheduleInput } from '../../sdk/types.ts'
+import { parseDuration } from '../duration.ts'
+
+/** What can be said at creation and changed later. */
+export interface ScheduleOptions {
+  readonly name?: string
+  readonly target?: string
+  readonly cron?: string
+  readonly timeZone?: string
+  readonly every?: number
+  readonly jitter?: number
+  readonly catchUp?: number
+  readonly fullEvery?: number | 'never'
+  readonly overlap?: 'skip' | 'wait'
+  readonly note?: string
+}
+
+export function scheduleOptions(command: Command): Command {
+  return command
+    .option('--cron <expression>', 'minute hour day-of-month month day-of-week, such as "30 2 * * mon-fri"')
+    .option('--time-zone <zone>', 'of the cron expression, such as Europe/Berlin; default UTC')
+    .addOption(durationOption('--every <duration>', 'instead of cron: 15m, 6h, 1d, …'))
+    .option('--target <name>', 'where to keep the backups')
+    .addOption(
+      new Option(
+        '--full-every <count>',
+        'every so many backups one is full; never: only the first',
+      ).argParser(parseFullEvery),
+    )
+    .addOption(
+      new Option('--overlap <policy>', 'a run whose predecessor still goes on').choices(['skip', 'wait']),
+    )
+    .addOption(durationOption('--catch-up <duration>', 'how late a run may start; default 1h'))
+    .addOption(durationOption('--jitter <duration>', 'each run starts up to this much later'))
+    .option('--note <text>')
+}
+
+/** What the API wants of them. */
+export function scheduleChange(options: ScheduleOptions): UpdateScheduleInput {
+  const { name, target, cron, timeZone, every, jitter, catchUp, fullEvery, overlap, note } = options
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(target === undefined ? {} : { target }),
+    ...(cron === undefined ? {} : { cron }),
+    ...(timeZone === undefined ? {} : { timeZone }),
+    ...(every === undefined ? {} : { intervalSeconds: every }),
+    ...(jitter === undefined ? {} : { jitterSeconds: jitter }),
+    ...(catchUp === undefined ? {} : { catchUpSeconds: catchUp }),
+    ...(fullEvery === undefined ? {} : { fullEvery: fullEvery === 'never' ? null : fullEvery }),
+    ...(overlap === undefined ? {} : { overlap }),
+    ...(note === undefined ? {} : { note }),
+  }
+}
+
+function durationOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    const seconds = parseDuration(text)
+    if (seconds !== undefined) return seconds
+    throw new InvalidArgumentError('Expected a duration such as 90s, 15m, 6h or 7d.')
+  })
+}
+
+function parseFullEvery(text: string): number | 'never' {
+  if (text === 'never') return text
+  if (/^[1-9]\d{0,3}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected a whole number from 1, or never.')
+}

@@ -1,0 +1,147 @@
+import { randomUUID } from 'node:crypto'
+import { RequestError } from '../../domain/errors.ts'
+import { LIMITS } from '../../domain/limits.ts'
+import type { Overlap } from '../../domain/schedules.ts'
+import type { Database } from '../open.ts'
+import type { Actor } from '../operations/accept.ts'
+import { type Accepted, requestOnce } from '../operations/idempotency.ts'
+import { choosePlace } from '../requests/checks.ts'
+import type { PlaceNames } from '../requests/places.ts'
+import { requireResource, type Tx } from '../resources.ts'
+import { requireSchedule, type ScheduleKey, type ScheduleRow } from './read.ts'
+import { timingOf, type TimingRequest } from './timing.ts'
+
+/** What of a schedule can be changed. */
+export interface ScheduleChange extends TimingRequest {
+  readonly name?: string
+  readonly target?: string
+  readonly jitterSeconds?: number
+  readonly catchUpSeconds?: number
+  /** Null: only the first backup is full. */
+  readonly fullEvery?: number | null
+  readonly overlap?: Overlap
+  readonly note?: string | null
+}
+
+export interface ScheduleRequest extends ScheduleChange {
+  readonly name: string
+  readonly volumeId: string
+  readonly paused?: boolean
+}
+
+/** Writes a schedule; the reconciler tells Temporal. Throws RequestError 400, 404 or 409. */
+export function createSchedule(
+  database: Database,
+  actor: Actor,
+  places: PlaceNames,
+  request: ScheduleRequest,
+): Promise<Accepted & { replayed: boolean }> {
+  const target = choosePlace('target', request.target, places.targets)
+  const timing = timingOf(request)
+  const now = new Date().toISOString()
+  const id = randomUUID()
+  return requestOnce(database, actor, { createSchedule: request }, async (tx) => {
+    const { projectId, userId } = actor
+    await requireResource(tx, 'volume', { id: request.volumeId, projectId })
+    await requireRoom(tx, projectId)
+    await tx
+      .insertInto('schedules')
+      .values({
+        ...{ id, projectId, userId, target, ...timing },
+        name: request.name,
+        volumeId: request.volumeId,
+        jitterSeconds: request.jitterSeconds ?? 0,
+        catchUpSeconds: request.catchUpSeconds ?? LIMITS.scheduleCatchUpDefaultSeconds,
+        fullEvery: request.fullEvery === undefined ? 1 : request.fullEvery,
+        overlap: request.overlap ?? 'skip',
+        paused: request.paused === true ? 1 : 0,
+        note: request.note ?? null,
+        generation: 1,
+        appliedGeneration: 0,
+        watchedUntil: now,
+        createdAt: now,
+      })
+      .execute()
+    return { operationId: null, resourceId: id }
+  })
+}
+
+/** Throws RequestError 400 or 404. */
+export async function updateSchedule(
+  database: Database,
+  places: PlaceNames,
+  key: ScheduleKey,
+  change: ScheduleChange,
+): Promise<ScheduleRow> {
+  const { cron, timeZone, intervalSeconds, target, ...rest } = change
+  return changeSchedule(database, key, (schedule) => ({
+    ...rest,
+    ...(target === undefined ? {} : { target: choosePlace('target', target, places.targets) }),
+    ...(cron === undefined && timeZone === undefined && intervalSeconds === undefined
+      ? {}
+      : timingOf(change, schedule)),
+  }))
+}
+
+/** Replaces the note, too: it says why it is paused. A schedule whose volume is gone stays paused: 404. */
+export async function setPaused(
+  database: Database,
+  key: ScheduleKey,
+  { paused, note }: { paused: boolean; note?: string },
+): Promise<ScheduleRow> {
+  return changeSchedule(database, key, async ({ volumeId }, tx) => {
+    if (!paused) await requireResource(tx, 'volume', { id: volumeId, projectId: key.projectId })
+    return { paused: paused ? 1 : 0, note: note ?? null }
+  })
+}
+
+/** Its runs are forgotten; their backups stay. Answers with what it was. */
+export async function deleteSchedule(database: Database, key: ScheduleKey): Promise<ScheduleRow> {
+  return database.transaction().execute(async (tx) => {
+    const schedule = await requireSchedule(tx, key)
+    await tx.deleteFrom('scheduleRuns').where('scheduleId', '=', key.id).execute()
+    await tx.deleteFrom('schedules').where('id', '=', key.id).execute()
+    return schedule
+  })
+}
+
+type Columns = Partial<Omit<ScheduleRow, 'generation'>>
+
+/** Planned times before the change are no longer looked for: they belong to what it was before. */
+async function changeSchedule(
+  database: Database,
+  key: ScheduleKey,
+  change: (schedule: ScheduleRow, tx: Tx) => Columns | Promise<Columns>,
+): Promise<ScheduleRow> {
+  return database.transaction().execute(async (tx) => {
+    const schedule = await requireSchedule(tx, key)
+    const now = new Date().toISOString()
+    const columns = await change(schedule, tx)
+    return tx
+      .updateTable('schedules')
+      .set((eb) => ({
+        ...columns,
+        generation: eb('generation', '+', 1),
+        applyError: null,
+        watchedUntil: now,
+        updatedAt: now,
+      }))
+      .where('id', '=', key.id)
+      .returningAll()
+      .executeTakeFirstOrThrow()
+  })
+}
+
+async function requireRoom(tx: Tx, projectId: string): Promise<void> {
+  const { count } = await tx
+    .selectFrom('schedules')
+    .select((eb) => eb.fn.countAll().as('count'))
+    .where('projectId', '=', projectId)
+    .executeTakeFirstOrThrow()
+  if (Number(count) < LIMITS.schedulesMax) return
+  throw new RequestError(
+    409,
+    'tooManySchedules',
+    `Expected fewer than ${LIMITS.schedulesMax} schedules in the project. Delete one first.`,
+  )
+}
