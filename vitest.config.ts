@@ -8,6 +8,7 @@ const all = {
   test: {
     name: ON_POSTGRES ? 'postgres' : 'sqlite',
     include: [LONG ? 'test/**/*.long.ts' : 'test/**/*.test.ts'],
+    exclude: ON_POSTGRES ? [] : ['test/{database,api}/postgres*.test.ts'],
   },
 }
 

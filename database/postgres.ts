@@ -59,6 +59,11 @@ async function connect(pool: Pool): Promise<PostgresPoolClient> {
   }
 }
 
+/** Its texts have no NUL; one that came with an id or an error message must not make the statement fail. */
+function storable(parameter: unknown): unknown {
+  return typeof parameter === 'string' ? parameter.replaceAll('\0', '\ufffd') : parameter
+}
+
 /** What Kysely's PostgreSQL dialect needs of a connection, over one of pg. */
 class Connection {
   readonly #client: PoolClient
@@ -95,7 +100,7 @@ class Connection {
 
   async #send(sql: string, parameters: readonly unknown[] = []): Promise<QueryResult> {
     try {
-      return await this.#client.query(sql, [...parameters])
+      return await this.#client.query(sql, parameters.map(storable))
     } catch (error) {
       if (error instanceof DatabaseError && !UNAVAILABLE.test(error.code ?? '')) throw error
       this.#isBroken = true
