@@ -24,8 +24,13 @@ export function toFailure(error: unknown, attempt: number): Error {
       nextRetryDelay: retryDelayMs(attempt),
     })
   }
-  if (error instanceof DatabaseUnavailableError)
-    return ApplicationFailure.create({ type: 'databaseUnavailable', message: error.message })
+  if (error instanceof DatabaseUnavailableError) {
+    return ApplicationFailure.create({
+      type: 'databaseUnavailable',
+      message: error.message,
+      nextRetryDelay: retryDelayMs(attempt),
+    })
+  }
   const message = error instanceof Error ? error.message : String(error)
   return ApplicationFailure.create({
     type: 'unexpected',
