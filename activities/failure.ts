@@ -1,5 +1,5 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
-import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
+import { DatabaseUnavailableError, DriverError, type DriverErrorKind } from '../domain/errors.ts'
 import { PAUSED_FAILURE, retryDelayMs } from '../domain/retries.ts'
 
 /** Worth another try: nothing about the request has to change for it to succeed. */
@@ -21,6 +21,13 @@ export function toFailure(error: unknown, attempt: number): Error {
       type: error.kind,
       message: error.message,
       nonRetryable: !RETRYABLE[error.kind],
+      nextRetryDelay: retryDelayMs(attempt),
+    })
+  }
+  if (error instanceof DatabaseUnavailableError) {
+    return ApplicationFailure.create({
+      type: 'databaseUnavailable',
+      message: error.message,
       nextRetryDelay: retryDelayMs(attempt),
     })
   }

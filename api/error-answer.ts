@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod'
-import { RequestError } from '../domain/errors.ts'
+import { DatabaseUnavailableError, RequestError } from '../domain/errors.ts'
 import { HttpError } from './http-error.ts'
 import { type Finding, validationMessage } from './validation-message.ts'
 
@@ -28,6 +28,9 @@ function answerOf(error: FastifyError, request: FastifyRequest): Answer {
     return { status, code, message, ...(holderOperationId === undefined ? {} : { holderOperationId }) }
   }
   if (error instanceof HttpError) return { status: error.status, code: error.code, message: error.message }
+  if (error instanceof DatabaseUnavailableError) {
+    return { status: 503, code: 'databaseUnavailable', message: error.message }
+  }
   if (hasZodFastifySchemaValidationErrors(error)) {
     return { status: 400, code: 'invalidRequest', message: findings(error, request) }
   }

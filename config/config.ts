@@ -16,6 +16,13 @@ const target = z.discriminatedUnion('driver', [
   }),
 ])
 
+/** PostgreSQL. The password has a file of its own, so that this one may be shown. */
+const database = z.strictObject({
+  url: z.string().refine(isPostgresUrl, 'a URL like postgresql://user@host:5432/name, without a password'),
+  /** Holds the password and nothing else, readable by its owner alone. */
+  passwordFile: z.string().optional(),
+})
+
 /** What `volflow.yaml` in the data folder may say. Relative paths are relative to the data folder. docs/deployment.md explains all of it. */
 export const configSchema = z.strictObject({
   api: z
@@ -49,6 +56,8 @@ export const configSchema = z.strictObject({
       apiKeyFile: z.string().optional(),
     })
     .prefault({}),
+  /** Left out: the SQLite file `volflow.db` in the data folder. */
+  database: database.optional(),
   backends: z
     .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
     .default({ files: { driver: 'file', path: 'volumes' } }),
@@ -72,6 +81,16 @@ export const configSchema = z.strictObject({
 
 export type ConfigFile = z.infer<typeof configSchema>
 export type TargetConfig = z.infer<typeof target>
+
+function isPostgresUrl(text: string): boolean {
+  const url = URL.parse(text)
+  return (
+    url !== null &&
+    /^postgres(?:ql)?:$/.test(url.protocol) &&
+    url.password === '' &&
+    !url.searchParams.has('password')
+  )
+}
 
 /** The configuration with absolute paths. */
 export interface Config extends ConfigFile {

@@ -13,6 +13,8 @@ const SETTINGS = [
   'temporal.tls.certFile',
   'temporal.tls.keyFile',
   'temporal.tls.serverName',
+  'database.url',
+  'database.passwordFile',
   'workers.dataConcurrency',
   'workers.callConcurrency',
   'health.port',

@@ -31,6 +31,7 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
       Object.entries(record).map(([key, place]) => [key, { ...place, path: absolute(place.path) }]),
     )
   const { tls, apiKeyFile } = config.temporal
+  const { database } = config
   const targets = Object.entries(config.targets).map(([key, target]) => [
     key,
     target.driver === 'directory'
@@ -45,6 +46,12 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
       ...(tls && { tls: withAbsoluteFiles(tls, absolute) }),
       ...(apiKeyFile !== undefined && { apiKeyFile: absolute(apiKeyFile) }),
     },
+    ...(database && {
+      database: {
+        ...database,
+        ...(database.passwordFile !== undefined && { passwordFile: absolute(database.passwordFile) }),
+      },
+    }),
     backends: places(config.backends),
     stores: places(config.stores),
     targets: Object.fromEntries(targets) as Config['targets'],

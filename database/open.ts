@@ -1,28 +1,32 @@
-import { DatabaseSync } from 'node:sqlite'
-import { CamelCasePlugin, Kysely, SqliteDialect } from 'kysely'
+import { CamelCasePlugin, Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
+import { DatabaseUnavailableError } from '../domain/errors.ts'
 import { MIGRATIONS } from './migrations/index.ts'
+import { postgresDialect, type PostgresPlace } from './postgres.ts'
 import type { Schema } from './schema.ts'
+import { sqliteDialect } from './sqlite.ts'
 
+/** Changes happen one after the other, each transaction and each statement outside of one, on both kinds of database. */
 export type Database = Kysely<Schema>
 
-/** Other processes hold the write lock for milliseconds; longer than this means that something is broken. */
-const BUSY_TIMEOUT_MS = 10_000
+/** Path of a SQLite file, or a PostgreSQL database. */
+export type DatabasePlace = string | PostgresPlace
+
 const MIGRATION_ATTEMPTS = 3
 
-/**
- * Opens the SQLite database and brings its schema up to date. Every commit is on disk before it is answered
- * (synchronous=FULL), and writers queue at BEGIN, so a transaction never fails half way for want of the lock.
- */
-export async function openDatabase(file: string): Promise<Database> {
-  const sqlite = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS })
-  sqlite.exec('pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on')
-  const database = new Kysely<Schema>({
-    dialect: new SqliteDialect({ database: new NodeSqlite(sqlite) }),
-    plugins: [new CamelCasePlugin()],
-  })
-  await migrate(database)
-  return database
+/** Opens the database and brings its schema up to date. Throws an error that says which database did not answer, and why. */
+export async function openDatabase(place: DatabasePlace): Promise<Database> {
+  const dialect = typeof place === 'string' ? sqliteDialect(place) : postgresDialect(place)
+  const database = new Kysely<Schema>({ dialect, plugins: [new CamelCasePlugin()] })
+  try {
+    await migrate(database)
+    return database
+  } catch (error) {
+    await database.destroy()
+    if (typeof place === 'string' || !(error instanceof DatabaseUnavailableError)) throw error
+    const { host, pathname } = new URL(place.url)
+    throw new Error(`The database ${host}${pathname} could not be opened: ${error.reason}`, { cause: error })
+  }
 }
 
 async function migrate(database: Database): Promise<void> {
@@ -36,30 +40,8 @@ async function migrate(database: Database): Promise<void> {
   for (let attempt = 0; attempt < MIGRATION_ATTEMPTS; attempt += 1) {
     const { error } = await migrator.migrateToLatest()
     if (error === undefined) return
+    if (error instanceof DatabaseUnavailableError) throw error
     failure = error
   }
   throw new Error('The database could not be migrated', { cause: failure })
-}
-
-/** What Kysely's SQLite dialect needs of a driver, over node:sqlite. */
-class NodeSqlite {
-  readonly #sqlite: DatabaseSync
-
-  constructor(sqlite: DatabaseSync) {
-    this.#sqlite = sqlite
-  }
-
-  close(): void {
-    this.#sqlite.close()
-  }
-
-  prepare(sql: string) {
-    const statement = this.#sqlite.prepare(sql === 'begin' ? 'begin immediate' : sql)
-    return {
-      reader: statement.columns().length > 0,
-      all: (parameters: readonly unknown[]) => statement.all(...(parameters as string[])),
-      run: (parameters: readonly unknown[]) => statement.run(...(parameters as string[])),
-      iterate: (parameters: readonly unknown[]) => statement.iterate(...(parameters as string[])),
-    }
-  }
 }

@@ -22,6 +22,19 @@ export class DriverError extends Error {
   }
 }
 
+/** The database does not answer, or cannot work now: whoever asked may ask again. The cause is for logs, the message for users. */
+export class DatabaseUnavailableError extends Error {
+  override readonly name = 'DatabaseUnavailableError'
+
+  constructor(cause: unknown) {
+    super('Expected an answer of the database, got none. Try again in a moment.', { cause })
+  }
+
+  get reason(): string {
+    return this.cause instanceof Error ? this.cause.message : String(this.cause)
+  }
+}
+
 /** A request that cannot be accepted: answered with 4xx, and nothing was created. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'

@@ -95,6 +95,12 @@ export const LIMITS = {
   cachedWorkflowsMax: 200,
   /** Database steps at the same time: SQLite has one writer. */
   localActivitiesMax: 20,
+  /** Each writer has its turn for milliseconds: waiting longer for it, or for an answer, means that something is broken. */
+  databaseWaitMs: 10_000,
+  /** Of a process. PostgreSQL's default of 100 is enough for nine of ours. */
+  databaseConnections: 10,
+  /** A client that froze during its turn loses it after this: sooner than anybody's lease. */
+  databaseTurnIdleMs: 2_000,
   /** What a stopping worker gives running activities before it tells them to stop ... */
   shutdownGraceMs: 500,
   /** ... and before it exits all the same. Less than the patience of service managers. */

@@ -1,8 +1,9 @@
 /** `npm run setup`: everything that the demo and the tests need, without running them. */
 import { debianImage } from './setup/debian-image.ts'
+import { postgres } from './setup/postgres.ts'
 import { qemu } from './setup/qemu.ts'
 import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
 
-await setUp([qemu, temporal, versitygw, minio, debianImage])
+await setUp([qemu, temporal, postgres, versitygw, minio, debianImage])

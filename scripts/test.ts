@@ -1,19 +1,18 @@
 /** `npm test [-- FILTER… OPTIONS…]`: sets up, runs vitest, and ends with the true counts. `--long` runs the *.long.ts files instead. */
 import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
+import { postgres } from './setup/postgres.ts'
 import { qemu } from './setup/qemu.ts'
 import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
 
-const LONG_TEST_TIMEOUT_MS = 30 * 60_000
-
-await setUp([qemu, temporal, versitygw, minio])
+await setUp([qemu, temporal, postgres, versitygw, minio])
 
 const args = process.argv.slice(2)
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])
-const long = { include: ['test/**/*.long.ts'], testTimeout: LONG_TEST_TIMEOUT_MS }
-const vitest = await startVitest(filter, { ...options, ...(args.includes('--long') ? long : {}) })
+if (args.includes('--long')) process.env.VOLFLOW_TEST_LONG = '1'
+const vitest = await startVitest(filter, options)
 const counts = countTests(vitest.state.getTestModules(), vitest.state.getUnhandledErrors())
 await vitest.close()
 console.log(describeCounts(counts))

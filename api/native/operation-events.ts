@@ -65,6 +65,8 @@ async function stream(
   const signal = AbortSignal.any([gone.signal, closing])
   response.writeHead(200, {
     'content-type': 'text/event-stream',
+    // Kept alive after its end, it would hold up a service that is being stopped.
+    connection: 'close',
     'cache-control': 'no-store',
     'x-accel-buffering': 'no',
     'x-openstack-request-id': requestId,

@@ -1,10 +1,11 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
 /** What the set-up fetched and built, shared by every clone of this user. */
 export const CACHE_FOLDER = join(homedir(), '.cache', 'volflow')
 export const CACHE_BIN = join(CACHE_FOLDER, 'bin')
+const POSTGRES_VERSIONS = '/usr/lib/postgresql'
 
 /** Absolute path of a program, or undefined where this machine does not have it. */
 export function locate(program: string): string | undefined {
@@ -13,7 +14,7 @@ export function locate(program: string): string | undefined {
     .find(isExecutable)
 }
 
-/** PATH, and then the places where Go, Debian's administration tools and our own set-up put programs. */
+/** PATH, and then the places where Go, Debian's administration tools, its PostgreSQL and our own set-up put programs. */
 export function searchPath(): string[] {
   const goPath = process.env.GOPATH ?? join(homedir(), 'go')
   return [
@@ -24,7 +25,20 @@ export function searchPath(): string[] {
     join(CACHE_FOLDER, 'go', 'bin'),
     '/usr/sbin',
     '/sbin',
+    ...postgresFolders(),
   ].filter((folder, index, all) => folder !== '' && all.indexOf(folder) === index)
+}
+
+/** Newest version first. */
+function postgresFolders(): string[] {
+  try {
+    const versions = readdirSync(POSTGRES_VERSIONS)
+    return versions
+      .toSorted((a, b) => Number(b) - Number(a))
+      .map((version) => join(POSTGRES_VERSIONS, version, 'bin'))
+  } catch {
+    return []
+  }
 }
 
 function isExecutable(path: string): boolean {

@@ -11,6 +11,7 @@ import type { ImageStore } from '../../drivers/images/driver.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
 export interface TestApi {
   readonly app: FastifyInstance
@@ -24,7 +25,8 @@ export interface TestApi {
 /** A real API on a port of its own, with a real database and image store; operations are accepted, and end only by the test's hand. */
 export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
   const folder = await tempDir()
-  const database = await openDatabase(join(folder, 'volflow.db'))
+  const { place, remove } = await temporaryDatabasePlace()
+  const database = await openDatabase(place)
   const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
   const dispatched: string[] = []
   const app = createApi({
@@ -43,6 +45,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
   onTestFinished(async () => {
     await app.close()
     await database.destroy()
+    await remove()
   })
   return { app, database, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
 }

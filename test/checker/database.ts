@@ -1,4 +1,5 @@
-/** What the database says, read straight from its file. */
+/** What the database says, read straight from its file or server. */
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { CheckedInstallation } from './installation.ts'
@@ -43,7 +44,26 @@ const TERMINAL: Readonly<Record<string, readonly string[]>> = {
   backups: ['available', 'error', 'error_deleting'],
 }
 
-export function readRows({ dataFolder }: Pick<CheckedInstallation, 'dataFolder'>): Rows {
+export function readRows({
+  dataFolder,
+  database,
+}: Pick<CheckedInstallation, 'dataFolder' | 'database'>): Rows {
+  return database === undefined ? readSqlite(dataFolder) : readPostgres(database)
+}
+
+/** With its own client: this is about what the server holds, not about how we talk to it. */
+function readPostgres({ url, password }: { url: string; password: string }): Rows {
+  const columns = TABLES.map((table) => `'${table}', (select coalesce(json_agg(t), '[]') from ${table} t)`)
+  const query = `select json_build_object(${columns.join(', ')})`
+  const output = execFileSync('psql', ['--no-psqlrc', '-At', '-c', query, url], {
+    env: { PATH: process.env.PATH, PGPASSWORD: password },
+    encoding: 'utf8',
+    maxBuffer: 256 * 1024 * 1024,
+  })
+  return JSON.parse(output) as Rows
+}
+
+function readSqlite(dataFolder: string): Rows {
   const database = new DatabaseSync(join(dataFolder, 'volflow.db'), { readOnly: true, timeout: 10_000 })
   try {
     const read = (table: string) => database.prepare(`select * from ${table}`).all() as unknown as Row[]

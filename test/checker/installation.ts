@@ -20,6 +20,8 @@ export type TargetPlace = DirectoryPlace | S3Place
 
 export interface CheckedInstallation {
   readonly dataFolder: string
+  /** Left out: the SQLite file in the data folder. The URL has no password. */
+  readonly database?: { readonly url: string; readonly password: string }
   /** Name -> directory of a file backend. */
   readonly backends: Readonly<Record<string, string>>
   /** Name -> directory of a file store. */

@@ -21,6 +21,8 @@ export async function needlesOf(installation: CheckedInstallation): Promise<Need
     if (target.kind === 's3')
       needles.push(...textForms(`the credentials of target ${name}`, target.secretAccessKey))
   }
+  if (installation.database !== undefined)
+    needles.push(...textForms("the database's password", installation.database.password))
   for (const [label, value] of Object.entries(installation.secrets ?? {}))
     needles.push(...textForms(label, value))
   return needles

@@ -1,12 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { type Database, openDatabase } from '../../database/open.ts'
+import { type Database, type DatabasePlace, openDatabase } from '../../database/open.ts'
 import type { Actor } from '../../database/operations/accept.ts'
 import { beginOperation } from '../../database/operations/begin.ts'
 import { endOperation } from '../../database/operations/end.ts'
 import type { OperationEnd } from '../../domain/operations.ts'
+import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
 export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'] }
 
@@ -14,21 +12,20 @@ export function actor(projectId = 'p1'): Actor {
   return { projectId, userId: 'u1', requestId: `req-${randomUUID()}` }
 }
 
-/** A real SQLite file, as several processes would share it. */
+/** A real database, SQLite or PostgreSQL, as several processes would share it. */
 export async function temporaryDatabase(): Promise<{
   database: Database
-  file: string
+  place: DatabasePlace
   close: () => Promise<void>
 }> {
-  const folder = await mkdtemp(join(tmpdir(), 'volflow-database-'))
-  const file = join(folder, 'volflow.db')
-  const database = await openDatabase(file)
+  const { place, remove } = await temporaryDatabasePlace()
+  const database = await openDatabase(place)
   return {
     database,
-    file,
+    place,
     close: async () => {
       await database.destroy()
-      await rm(folder, { recursive: true })
+      await remove()
     },
   }
 }

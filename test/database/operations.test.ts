@@ -98,6 +98,18 @@ test('the first end stays', async () => {
   expect(row).toMatchObject({ state: 'succeeded', errorCode: null })
 })
 
+test('an operation can end with an error message that has a NUL in it', async () => {
+  const key = await newVolume()
+  await beginOperation(database, key.operationId)
+  const error = { code: 'invalid', message: 'Expected qcow2, got "\0"' }
+  await endOperation(database, key.operationId, { outcome: 'failed', error })
+  const row = await database.selectFrom('operations').selectAll().executeTakeFirstOrThrow()
+  expect(row).toMatchObject({
+    state: 'failed',
+    errorMessage: expect.stringMatching(/^Expected qcow2/) as string,
+  })
+})
+
 test('a new attempt waits for the lease of the one before, and then the old one cannot write any more', async () => {
   const { operationId } = await newVolume()
   await beginOperation(database, operationId)

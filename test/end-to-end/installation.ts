@@ -10,7 +10,10 @@ import type { CheckedInstallation, S3Place } from '../checker/installation.ts'
 import { processesUnder } from '../checker/processes.ts'
 import { type CountingProxy, startCountingProxy } from '../faults/proxy.ts'
 import { freePort } from '../support/free-port.ts'
+import type { PostgresDatabase } from '../support/postgres-server.ts'
+import { ON_POSTGRES } from '../support/postgres-wanted.ts'
 import { type S3Server, startVersityGw } from '../support/s3-servers.ts'
+import { postgresDatabase } from '../support/temporary-database.ts'
 import { processTree } from './processes.ts'
 import { SUBREAPER } from './subreaper.ts'
 
@@ -22,6 +25,8 @@ const START_ATTEMPTS_MAX = 3
 export interface InstallationOptions {
   /** Adds a target `s3`: VersityGW behind a counting proxy. */
   readonly s3?: boolean
+  /** Default: a SQLite file, or a new database where the tests run on PostgreSQL. */
+  readonly database?: PostgresDatabase
   /** Merged into volflow.yaml. */
   readonly config?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
@@ -41,6 +46,7 @@ export class Installation implements AsyncDisposable {
   #ports = { api: 0, temporal: 0, ui: 0 }
   #child: ChildProcess | undefined
   #undo: (() => void) | undefined
+  #database: (PostgresDatabase & { readonly drop?: () => Promise<void> }) | undefined
   #s3: { server: S3Server; proxy: CountingProxy; place: S3Place } | undefined
 
   private constructor(folder: string, options: InstallationOptions) {
@@ -61,6 +67,7 @@ export class Installation implements AsyncDisposable {
         recursive: true,
       }).catch(() => undefined)
       installation.#undo = options.prepare?.(installation.dataFolder)
+      installation.#database = options.database ?? (ON_POSTGRES ? await postgresDatabase() : undefined)
       if (options.s3 === true) installation.#s3 = await startS3(installation.folder)
       await installation.#startOnFreePorts()
       await cp(join(installation.dataFolder, 'cache'), join(parent, 'workflow-bundles'), { recursive: true })
@@ -172,7 +179,8 @@ export class Installation implements AsyncDisposable {
         local: { kind: 'directory', path: inData('backups') },
         ...(this.#s3 === undefined ? {} : { s3: this.#s3.place }),
       },
-      secretFiles: [inData('s3.json')],
+      secretFiles: [inData('s3.json'), inData('database-password')],
+      ...(this.#database && { database: { url: this.#database.url, password: this.#database.password } }),
       ...options,
       ...(isUp && {
         runningPid: this.upPid,
@@ -196,6 +204,7 @@ export class Installation implements AsyncDisposable {
     for (const { pid } of await processesUnder([this.dataFolder, this.#temporaryFolder])) killIfThere(pid)
     this.#s3?.proxy.stop()
     await this.#s3?.server.stop()
+    await this.#database?.drop?.()
     this.#undo?.()
     await rm(this.folder, { recursive: true, force: true })
   }
@@ -222,7 +231,12 @@ export class Installation implements AsyncDisposable {
       const credentials = JSON.stringify({ accessKeyId, secretAccessKey })
       await writeFile(join(this.dataFolder, 's3.json'), credentials, { mode: 0o600 })
     }
+    if (this.#database !== undefined)
+      await writeFile(join(this.dataFolder, 'database-password'), this.#database.password, { mode: 0o600 })
     const config = {
+      ...(this.#database && {
+        database: { url: this.#database.url, passwordFile: 'database-password' },
+      }),
       api: { port: this.#ports.api },
       temporal: { port: this.#ports.temporal, uiPort: this.#ports.ui },
       targets,

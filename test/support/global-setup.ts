@@ -5,7 +5,8 @@ import { delimiter, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { searchPath } from '../../scripts/setup/locate.ts'
 import { listen } from './free-port.ts'
-import { startTemporalServer, type TemporalServer } from './temporal-server.ts'
+import { startPostgres } from './postgres-server.ts'
+import { startTemporalServer } from './temporal-server.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -13,6 +14,8 @@ declare module 'vitest' {
     scratchFolder: string
     /** Answers with the address of the run's Temporal server, which the first question starts. */
     temporalBrokerUrl: string
+    /** Answers with the run's PostgreSQL server, which the first question starts. */
+    postgresBrokerUrl: string
   }
 }
 
@@ -20,22 +23,37 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   process.env.PATH = searchPath().join(delimiter)
   const scratchFolder = await mkdtemp(join(tmpdir(), 'volflow-test-'))
-  const broker = await startTemporalBroker()
+  const temporal = await startBroker(
+    startTemporalServer,
+    ({ address }) => address,
+    (server) => server.stop(),
+  )
+  const postgres = await startBroker(
+    startPostgres,
+    ({ admin }) => JSON.stringify(admin),
+    (server) => server.remove(),
+  )
   project.provide('scratchFolder', scratchFolder)
-  project.provide('temporalBrokerUrl', broker.url)
+  project.provide('temporalBrokerUrl', temporal.url)
+  project.provide('postgresBrokerUrl', postgres.url)
   return async () => {
-    await broker.stop()
+    await temporal.stop()
+    await postgres.stop()
     await rm(scratchFolder, { recursive: true, force: true })
   }
 }
 
-/** Most test files need no Temporal server, so it is started by the first that asks. */
-async function startTemporalBroker(): Promise<{ url: string; stop(): Promise<void> }> {
-  let temporal: Promise<TemporalServer> | undefined
+/** Most test files need no server, so it is started by the first that asks; everyone gets the same answer. */
+async function startBroker<Server>(
+  start: () => Promise<Server>,
+  answer: (server: Server) => string,
+  end: (server: Server) => Promise<void>,
+): Promise<{ url: string; stop(): Promise<void> }> {
+  let server: Promise<Server> | undefined
   const http = createServer((_request, response) => {
-    temporal ??= startTemporalServer()
-    temporal.then(
-      ({ address }) => response.end(address),
+    server ??= start()
+    server.then(
+      (started) => response.end(answer(started)),
       (error: unknown) => response.writeHead(500).end(String(error)),
     )
   })
@@ -45,8 +63,8 @@ async function startTemporalBroker(): Promise<{ url: string; stop(): Promise<voi
     stop: async () => {
       http.closeAllConnections()
       http.close()
-      const server = await temporal?.catch(() => undefined)
-      await server?.stop()
+      const started = await server?.catch(() => undefined)
+      if (started !== undefined) await end(started)
     },
   }
 }
