@@ -25,6 +25,8 @@ export interface BackupTarget {
   list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }>
   /** Missing: fine. */
   delete(key: string): Promise<void>
+  /** Where writers can die half-way: what those left who are gone. No object is among it. */
+  readonly leftovers?: { list(): Promise<string[]>; remove(): Promise<void> }
   close(): Promise<void>
 }
 

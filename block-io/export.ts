@@ -132,14 +132,22 @@ function sandboxed(format: 'qcow2' | 'raw', directory: string): string[] {
   const blockdev: Blockdev =
     format === 'raw' ? { driver: 'raw', file } : { driver: 'qcow2', file, backing: null }
   return [
+    ...sandboxArguments(),
+    ...['--bind', directory, SANDBOX_DIRECTORY],
+    '--',
+    'qemu-storage-daemon',
+    ...storageDaemonArguments(blockdev, `${SANDBOX_DIRECTORY}/socket`),
+  ]
+}
+
+/** For bwrap: no network, no file of the host besides its programs. */
+export function sandboxArguments(): string[] {
+  return [
     ...['--unshare-all', '--die-with-parent', '--new-session', '--cap-drop', 'ALL', '--clearenv'],
     // Otherwise each thread reserves 64 MiB, and under load there is no address space for the next thread: qemu aborts.
     ...['--setenv', 'MALLOC_ARENA_MAX', String(LIMITS.sandboxMallocArenas)],
     ...['--ro-bind', '/usr', '/usr', '--symlink', 'usr/lib', '/lib', '--symlink', 'usr/lib64', '/lib64'],
-    ...['--proc', '/proc', '--dev', '/dev', '--bind', directory, SANDBOX_DIRECTORY, '--chdir', '/'],
-    '--',
-    'qemu-storage-daemon',
-    ...storageDaemonArguments(blockdev, `${SANDBOX_DIRECTORY}/socket`),
+    ...['--proc', '/proc', '--dev', '/dev', '--chdir', '/'],
   ]
 }
 

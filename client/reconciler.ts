@@ -29,7 +29,8 @@ export async function clearLeftovers(client: Client, database: Database): Promis
   }
 }
 
-async function reconcileOne(
+/** What `reconcile` does for one operation. */
+export async function reconcileOne(
   client: Client,
   database: Database,
   operation: DispatchableOperation,

@@ -109,6 +109,32 @@ export const LIMITS = {
   reconcileIntervalMs: 15_000,
   /** What could not be released is a place that is misconfigured or gone: no need to hurry. */
   janitorIntervalMs: 300_000,
+  /** fsck leaves alone what changed within this time: each step between two records of a thing takes less. */
+  fsckYoungMs: 30_000,
+  /** ... and removes what nothing refers to only when it has been so for a day: the mistake may be in what refers. */
+  fsckOrphanMs: 24 * 3_600_000,
+  /** Between the two looks at everything that seems wrong: longer than Temporal takes to list what has just ended. */
+  fsckSecondLookMs: 2_000,
+  /** Rows, things and workflows that fsck holds in memory at a time. */
+  fsckBatch: 500,
+  /** Looks at single things under way at once. */
+  fsckLooks: 16,
+  /** More differences than this have one cause, and nobody reads them. */
+  fsckFindingsMax: 10_000,
+  /** How long a repair waits for the recovery of an operation. */
+  fsckRecoveryMs: 60_000,
+  /** A server on this network that has not answered by then is away. */
+  inspectionCallMs: 5_000,
+  /** Writers that race in a target's self-test: a server without conditional writes lets several win. */
+  selfTestWriters: 8,
+  /** S3 refuses requests whose clock is off by 15 minutes; a minute shows that nobody sets it. */
+  clockSkewWarnMs: 60_000,
+  clockSkewMaxMs: 15 * 60_000,
+  /** Below these a place is nearly full, and full: no segment fits. */
+  freeSpaceWarnBytes: GiB,
+  freeSpaceMinBytes: 128 * MiB,
+  /** A flush that takes longer makes each step of an operation slow. */
+  flushWarnMs: 100,
   stickyTimeoutMs: 2_000,
   dispatchBatch: 50,
   openFilesPerProcess: 1024,

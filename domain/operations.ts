@@ -165,6 +165,23 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   'collect-target': { target: { type: 'target', mode: 'exclusive' } },
 }
 
+/**
+ * For a status that is shown while an operation holds a resource: what the operation leaves behind when it fails, and whether the
+ * resource's bytes are in flux meanwhile. Undefined: a status in which resources rest.
+ */
+export function busyStatus(
+  type: ResourceType,
+  status: string,
+): { readonly failed: string; readonly inFlux: boolean } | undefined {
+  for (const roles of Object.values(OPERATION_ROLES)) {
+    const role = Object.values(roles).find((one) => one.type === type && one.busy === status)
+    if (role?.failed === undefined || role.failed === 'gone') continue
+    const previous = role.from?.find((from) => from !== status) ?? 'error'
+    return { failed: role.failed === 'previous' ? previous : role.failed, inFlux: role.mode === 'exclusive' }
+  }
+  return undefined
+}
+
 export const OPERATION_KINDS = Object.keys(OPERATION_ROLES) as OperationKind[]
 
 /** Workflow type of a kind: `create-volume` -> `createVolume`. The file in workflows/ has the kind's name. */

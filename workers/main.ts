@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createProgram } from '../cli/program.ts'
 import { runProgram } from '../cli/run.ts'
 import { loadConfig } from '../config/load.ts'
+import { inspectionCommands } from './inspection-commands.ts'
 
 interface ProcessOptions {
   readonly data: string
@@ -68,4 +69,5 @@ for (const [name, { about, run }] of Object.entries(PROCESSES)) {
     .option('--prebuild', 'build it beside the program, where every start finds it')
     .action(run)
 }
+inspectionCommands(program, DEFAULT_DATA)
 process.exitCode = await runProgram(program, process.argv)

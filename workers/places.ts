@@ -25,10 +25,10 @@ export function openStores(config: Config): Promise<Map<string, ImageStore>> {
 }
 
 export function openTargets(config: Config): Promise<Map<string, TargetSpec>> {
-  return openAll(config.targets, targetSpec)
+  return openAll(config.targets, openTargetSpec)
 }
 
-async function targetSpec(target: TargetConfig): Promise<TargetSpec> {
+export async function openTargetSpec(target: TargetConfig): Promise<TargetSpec> {
   if (target.driver === 'directory') {
     await mkdir(target.path, { recursive: true, mode: 0o700 })
     return target

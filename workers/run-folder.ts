@@ -12,22 +12,27 @@ const TAG_FILE = 'tag'
  * them what those may have left running: kill -9 leaves them behind.
  */
 export async function makeRunFolder(dataFolder: string): Promise<string> {
-  const parent = join(
-    tmpdir(),
-    `volflow-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`,
-  )
-  const folder = join(parent, String(process.pid))
+  const folder = join(parentOf(dataFolder), String(process.pid))
   await mkdir(folder, { recursive: true, mode: 0o700 })
   const tag = randomUUID()
   await writeFile(join(folder, TAG_FILE), tag)
   process.env[RUN_TAG] = tag
-  for (const name of await readdir(parent)) {
-    if (!isRunning(Number(name))) await clearUp(join(parent, name))
-  }
+  for (const left of await deadRunFolders(dataFolder)) await clearRunFolder(left)
   return folder
 }
 
-async function clearUp(folder: string): Promise<void> {
+/** Run folders of processes that are gone. */
+export async function deadRunFolders(dataFolder: string): Promise<string[]> {
+  const parent = parentOf(dataFolder)
+  const names = await readdir(parent).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return []
+    throw error
+  })
+  return names.filter((name) => !isRunning(Number(name))).map((name) => join(parent, name))
+}
+
+/** Of a process that is gone: with it goes what that may have left running. */
+export async function clearRunFolder(folder: string): Promise<void> {
   const tag = await readFile(join(folder, TAG_FILE), 'utf8').catch(() => '')
   if (tag !== '') await killOrphans(tag)
   await rm(folder, { recursive: true, force: true })
@@ -37,6 +42,10 @@ export async function removeRunFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
   // Another process may have its own folder beside ours.
   await rmdir(dirname(folder)).catch(() => undefined)
+}
+
+function parentOf(dataFolder: string): string {
+  return join(tmpdir(), `volflow-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`)
 }
 
 function isRunning(pid: number): boolean {

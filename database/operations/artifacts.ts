@@ -6,7 +6,10 @@ export interface ArtifactRow extends Artifact {
   readonly sequence: number
 }
 
-/** What is still to be released, newest first. */
+/**
+ * What is still to be released, newest first. Nothing of an operation that is unknown, and no result of one that succeeded, whatever
+ * the rows say: that would be a user's data.
+ */
 export async function listArtifacts(
   database: Database,
   operationId: string,
@@ -14,8 +17,12 @@ export async function listArtifacts(
 ): Promise<ArtifactRow[]> {
   const rows = await database
     .selectFrom('artifacts')
-    .selectAll()
-    .where('operationId', '=', operationId)
+    .innerJoin('operations', 'operations.id', 'artifacts.operationId')
+    .selectAll('artifacts')
+    .where('artifacts.operationId', '=', operationId)
+    .where((eb) =>
+      eb.or([eb('operations.state', '!=', 'succeeded'), eb('artifacts.purpose', '=', 'temporary')]),
+    )
     .orderBy('sequence', 'desc')
     .execute()
   return purpose === 'all' ? rows : rows.filter((row) => row.purpose === purpose)

@@ -16,6 +16,7 @@ import {
   type Tx,
 } from '../resources.ts'
 import type { OperationResourcesTable } from '../schema.ts'
+import { letGoOfLocks } from './left-locks.ts'
 import { applyResult } from './result-columns.ts'
 
 /** Writes the operation's end once, gives its resources their next status and lets go of its locks. Repeatable: the first end stays. */
@@ -44,7 +45,10 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     .where('state', 'in', ['pending', 'running'])
     .returning(['kind', 'resourceType', 'resourceId'])
     .executeTakeFirst()
-  if (operation === undefined) return false
+  if (operation === undefined) {
+    await letGoOfLocks(tx, operationId)
+    return false
+  }
   const locks = await tx
     .deleteFrom('operationResources')
     .where('operationId', '=', operationId)

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { OpenDevice } from '../../block-io/device.ts'
+import type { Inventory } from '../inventory.ts'
 
 export type DiskFormat = 'raw' | 'qcow2'
 
@@ -45,5 +46,7 @@ export interface ImageStore {
   openImage(imageId: string, format: DiskFormat): Promise<OpenDevice>
   /** The bytes as uploaded. `start` inclusive, `end` exclusive. */
   readImage(imageId: string, range?: { start: number; end: number }): Promise<Readable>
+  /** For fsck: everything kept here, with what is needed to compare it with the database. */
+  readonly inventory: Inventory
   list(): Promise<{ imageIds: string[]; stageIds: string[] }>
 }

@@ -1,4 +1,5 @@
 import type { OpenDevice } from '../../block-io/device.ts'
+import type { Inventory } from '../inventory.ts'
 
 export interface VolumeCapabilities {
   /** `cloneSnapshot` exists and costs no copying of data. */
@@ -41,7 +42,9 @@ export interface VolumeDriver {
    * background, without writers of the volume, and from one process per backend at a time. `busy` when a process has one of the layers open. Missing: fine.
    */
   compactVolume?(volume: { volumeId: string; signal: AbortSignal }): Promise<void>
-  /** Ids of everything kept here, for fsck and the checker. */
+  /** For fsck: everything kept here, with what is needed to compare it with the database. */
+  readonly inventory: Inventory
+  /** Ids of everything kept here, in memory: for tests. */
   list(): Promise<{ volumeIds: string[]; snapshots: SnapshotRef[] }>
   capacity(): Promise<{ totalBytes: number; freeBytes: number }>
 }

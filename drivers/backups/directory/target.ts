@@ -11,7 +11,7 @@ import { DriverError } from '../../../domain/errors.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
 import { makeFolder, syncFolder } from './folders.ts'
 import { withLock } from './lock.ts'
-import { prepareTempFolder, writeTemp } from './temp-files.ts'
+import { listAbandoned, prepareTempFolder, removeAbandoned, writeTemp } from './temp-files.ts'
 import { walk } from './walk.ts'
 
 /** The folder must exist: a share that is not mounted is an error, not an empty repository. */
@@ -62,6 +62,7 @@ export function openDirectoryTarget(folder: string): BackupTarget {
     delete: async (key) => {
       await unlink(pathOf(key)).catch((error: unknown) => (isMissing(error) ? undefined : fileError(error)))
     },
+    leftovers: { list: () => listAbandoned(folder), remove: () => removeAbandoned(folder) },
     close: async () => undefined,
   }
 }

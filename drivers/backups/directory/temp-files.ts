@@ -13,10 +13,23 @@ const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 16)
 export async function prepareTempFolder(folder: string): Promise<void> {
   await stat(folder).catch(fileError)
   await makeFolder(folder, join(folder, FOLDER))
-  for (const name of await readdir(join(folder, FOLDER)).catch(fileError)) {
-    if (await isAbandoned(join(folder, FOLDER, name), name))
-      await unlink(join(folder, FOLDER, name)).catch(ignore)
+  await removeAbandoned(folder)
+}
+
+/** Names of what processes left that are gone. */
+export async function listAbandoned(folder: string): Promise<string[]> {
+  const names = await readdir(join(folder, FOLDER)).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' ? [] : fileError(error),
+  )
+  const abandoned: string[] = []
+  for (const name of names) {
+    if (await isAbandoned(join(folder, FOLDER, name), name)) abandoned.push(name)
   }
+  return abandoned
+}
+
+export async function removeAbandoned(folder: string): Promise<void> {
+  for (const name of await listAbandoned(folder)) await unlink(join(folder, FOLDER, name)).catch(ignore)
 }
 
 /** A complete, flushed file; the caller links, renames or removes it. Aborted or failed: nothing stays. */

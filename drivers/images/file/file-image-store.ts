@@ -12,6 +12,7 @@ import { LIMITS } from '../../../domain/limits.ts'
 import { asDriverCall, exists, ifPresent, syncPath } from '../../volumes/file/durable.ts'
 import { checkedId, isId } from '../../volumes/file/ids.ts'
 import type { DiskFormat, ImageStore, StagedBytes } from '../driver.ts'
+import { fileImageInventory } from './inventory.ts'
 import { buildHashed, writeHashed } from './write-hashed.ts'
 
 interface Layout {
@@ -44,6 +45,7 @@ export async function openFileImageStore(path: string): Promise<ImageStore> {
       asDriverCall(`open image ${imageId}`, () => openFile(layout.images, imageId, format)),
     readImage: (imageId, range) =>
       asDriverCall(`read image ${imageId}`, () => readImage(layout, imageId, range)),
+    inventory: fileImageInventory(layout),
     list: () =>
       asDriverCall('list the image store', async () => ({
         imageIds: (await readdir(layout.images)).filter(isId),

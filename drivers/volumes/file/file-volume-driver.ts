@@ -11,6 +11,7 @@ import { asDriverCall, errorCode, syncPath } from './durable.ts'
 import { compactDirectory } from './compact.ts'
 import { type Chain, createOverlay, blockdevOf, readChain, shareLayers } from './layers.ts'
 import { isId } from './ids.ts'
+import { fileVolumeInventory } from './inventory.ts'
 import { type Layout, layoutOf, snapshotDirectory, snapshotOf, volumeDirectory } from './layout.ts'
 import { clearScratch, makeDirectory, removeDirectory, withAttempt } from './scratch.ts'
 import { isOpenForWriting } from './writers.ts'
@@ -58,6 +59,7 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
         compacting = compacting.then(compact, compact)
         return compacting
       }),
+    inventory: fileVolumeInventory(layout),
     list: () => asDriverCall('list the backend', () => list(layout)),
     capacity: () =>
       asDriverCall('measure the backend', async () => {

@@ -14,3 +14,9 @@ export function checkedId(what: string, id: string): string {
     `Expected the ${what} id to be a lower-case UUID, got ${JSON.stringify(id)}`,
   )
 }
+
+/** A name in a folder, and in no other: none of ours begins with a dot. */
+export function checkedName(name: string): string {
+  if (/^[^./][^/]*$/.test(name)) return name
+  throw new DriverError('invalid', `Expected a name without a folder, got ${JSON.stringify(name)}`)
+}

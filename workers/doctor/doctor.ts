@@ -1,0 +1,21 @@
+import type { Config } from '../../config/config.ts'
+import type { CheckResult } from './check.ts'
+import { databaseChecks } from './database.ts'
+import { folderChecks } from './folders.ts'
+import { hostChecks } from './host.ts'
+import { targetChecks } from './targets.ts'
+import { temporalChecks } from './temporal.ts'
+
+/** Tries out everything that the product relies on. Leaves nothing behind, and changes nothing. */
+export async function* doctor(config: Config): AsyncGenerator<CheckResult> {
+  yield* hostChecks(config)
+  yield* databaseChecks(config)
+  yield* temporalChecks(config)
+  for (const [name, { path }] of Object.entries(config.backends)) {
+    yield* folderChecks(`backend ${name}`, path, { volumes: true })
+  }
+  for (const [name, { path }] of Object.entries(config.stores)) {
+    yield* folderChecks(`store ${name}`, path, { volumes: false })
+  }
+  for (const [name, place] of Object.entries(config.targets)) yield* targetChecks(config, name, place)
+}

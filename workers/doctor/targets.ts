@@ -1,0 +1,86 @@
+import { stat } from 'node:fs/promises'
+import { REPOSITORY_KEY } from '../../backup-format/names.ts'
+import { createOrOpenRepository } from '../../backup-format/repository.ts'
+import { targetSelfTest } from '../../backup-format/self-test.ts'
+import type { BackupTarget } from '../../backup-format/target.ts'
+import type { Config, TargetConfig } from '../../config/config.ts'
+import { loadBackupKey } from '../../config/secrets.ts'
+import { openTarget } from '../../drivers/backups/registry.ts'
+import { LIMITS } from '../../domain/limits.ts'
+import { openTargetSpec } from '../places.ts'
+import { type Answer, type CheckResult, probe, warn } from './check.ts'
+import { folderChecks } from './folders.ts'
+
+export async function* targetChecks(
+  config: Config,
+  name: string,
+  place: TargetConfig,
+): AsyncGenerator<CheckResult> {
+  const where = `target ${name}`
+  if (place.driver === 'directory') {
+    const results = await Array.fromAsync(folderChecks(where, place.path, { volumes: false }))
+    yield* results
+    if (results.some(({ state }) => state === 'fail')) return
+  } else {
+    yield await probe({ where, check: 'clock', next: 'Set the clock: let NTP do it.' }, () =>
+      clockSkew(place.endpoint),
+    )
+  }
+  const opened: BackupTarget[] = []
+  const reached = await probe({ where, check: 'reachable', next: reachNext(place) }, async () => {
+    const spec = await openTargetSpec(place)
+    opened.push(openTarget(spec), openTarget(spec))
+    const startedMs = performance.now()
+    await opened[0]?.get(REPOSITORY_KEY)
+    return `${(performance.now() - startedMs).toFixed(0)} ms`
+  })
+  yield reached
+  const [one, two] = opened
+  try {
+    if (reached.state !== 'ok' || one === undefined || two === undefined) return
+    yield await probe(
+      {
+        where,
+        check: 'repository',
+        next: `Put the key back with which it was made: ${config.backupKeyFile}`,
+      },
+      () => repository(config, one),
+    )
+    for (const { name: check, run } of targetSelfTest([one, two])) {
+      yield await probe({ where, check, next: 'Backups would be damaged here. Use another server.' }, run)
+    }
+  } finally {
+    for (const target of opened) await target.close()
+  }
+}
+
+function reachNext(place: TargetConfig): string {
+  return place.driver === 's3'
+    ? `Check that ${place.endpoint} answers, that bucket ${place.bucket} exists, and the keys in ${place.credentialsFile}.`
+    : `Check ${place.path}.`
+}
+
+async function repository(config: Config, target: BackupTarget): Promise<string> {
+  if ((await target.get(REPOSITORY_KEY)) === undefined) return 'none yet: the first backup makes it'
+  // Without this, a key would be made that opens nothing.
+  await stat(config.backupKeyFile)
+  const { repoId } = await createOrOpenRepository(target, await loadBackupKey(config.backupKeyFile))
+  return `${repoId}, opened with our key`
+}
+
+/** Whatever it answers, it says what time it has. */
+async function clockSkew(endpoint: string): Promise<Answer> {
+  const sentMs = Date.now()
+  const { headers } = await fetch(endpoint, {
+    method: 'HEAD',
+    signal: AbortSignal.timeout(LIMITS.inspectionCallMs),
+  })
+  const serverMs = Date.parse(headers.get('date') ?? '')
+  if (Number.isNaN(serverMs)) return warn('the server does not say what time it has')
+  // The header has whole seconds.
+  const skewMs = Math.abs((sentMs + Date.now()) / 2 - (serverMs + 500))
+  const value = `${(skewMs / 1000).toFixed(1)} s apart`
+  if (skewMs > LIMITS.clockSkewMaxMs)
+    throw new Error(`Expected the server's time within 15 min, got ${value}`)
+  return skewMs > LIMITS.clockSkewWarnMs ? warn(value) : value
+}

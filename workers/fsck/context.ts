@@ -1,0 +1,101 @@
+import { stat } from 'node:fs/promises'
+import type { Client } from '@temporalio/client'
+import { createOrOpenRepository, type Repository } from '../../backup-format/repository.ts'
+import { REPOSITORY_KEY } from '../../backup-format/names.ts'
+import type { Config } from '../../config/config.ts'
+import { loadBackupKey } from '../../config/secrets.ts'
+import type { Database } from '../../database/open.ts'
+import { openTarget } from '../../drivers/backups/registry.ts'
+import { openImageStore } from '../../drivers/images/registry.ts'
+import type { Inventory } from '../../drivers/inventory.ts'
+import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
+import type { BackupTarget } from '../../backup-format/target.ts'
+import type { ImageStore } from '../../drivers/images/driver.ts'
+import { openTargetSpec } from '../places.ts'
+import type { Finding } from './finding.ts'
+
+/** A place that could be opened. */
+export interface InventoryPlace {
+  readonly type: 'backend' | 'store'
+  readonly name: string
+  readonly inventory: Inventory
+}
+
+export interface TargetPlace {
+  readonly name: string
+  readonly target: BackupTarget
+  /** Undefined: nothing was ever backed up there. */
+  readonly repository: Repository | undefined
+}
+
+export interface FsckContext {
+  readonly config: Config
+  readonly database: Database
+  readonly client: Client
+  readonly inventories: readonly InventoryPlace[]
+  readonly stores: ReadonlyMap<string, ImageStore>
+  readonly targets: readonly TargetPlace[]
+  /** Of opening the places. */
+  readonly unreachable: readonly Finding[]
+  readonly temporalAddress: string
+  /** What changed within this time is left alone. */
+  readonly youngMs: number
+  /** Is it old enough to be judged? */
+  readonly isSettled: (changedAt: string | number | null) => boolean
+  /** ... and, without anything that refers to it, to be removed? */
+  readonly isOldOrphan: (changedAtMs: number) => boolean
+  readonly progress: (phase: string, count: number) => void
+}
+
+/** Opens what can be opened, and makes nothing: an unmounted share must not become an empty backend. */
+export async function openPlaces(
+  config: Config,
+): Promise<Pick<FsckContext, 'inventories' | 'targets' | 'unreachable' | 'stores'>> {
+  const inventories: InventoryPlace[] = []
+  const stores = new Map<string, ImageStore>()
+  const targets: TargetPlace[] = []
+  const unreachable: Finding[] = []
+  const attempt = async (where: string, open: () => Promise<void>) => {
+    await open().catch((error: Error) => unreachable.push(unreachablePlace(where, error)))
+  }
+  for (const [name, backend] of Object.entries(config.backends)) {
+    await attempt(`backend ${name}`, async () => {
+      await stat(backend.path)
+      const { inventory } = await openVolumeDriver(backend)
+      inventories.push({ type: 'backend', name, inventory })
+    })
+  }
+  for (const [name, place] of Object.entries(config.stores)) {
+    await attempt(`store ${name}`, async () => {
+      await stat(place.path)
+      const store = await openImageStore(place)
+      stores.set(name, store)
+      inventories.push({ type: 'store', name, inventory: store.inventory })
+    })
+  }
+  for (const [name, place] of Object.entries(config.targets)) {
+    await attempt(`target ${name}`, async () => {
+      if (place.driver === 'directory') await stat(place.path)
+      const target = openTarget(await openTargetSpec(place))
+      const isUsed = (await target.get(REPOSITORY_KEY)) !== undefined
+      targets.push({ name, target, repository: isUsed ? await openRepository(config, target) : undefined })
+    })
+  }
+  return { inventories, stores, targets, unreachable }
+}
+
+async function openRepository(config: Config, target: BackupTarget): Promise<Repository> {
+  // Without this, a key would be made that opens nothing.
+  await stat(config.backupKeyFile)
+  return createOrOpenRepository(target, await loadBackupKey(config.backupKeyFile))
+}
+
+function unreachablePlace(where: string, error: Error): Finding {
+  return {
+    code: 'place-unreachable',
+    where,
+    what: where,
+    explanation: `${error.message}. Nothing in it was compared.`,
+    next: 'volflow doctor says what is wrong with it.',
+  }
+}
