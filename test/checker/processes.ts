@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 /** Processes that work on an installation, as /proc shows them. */
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -70,6 +71,12 @@ export async function checkTemporaryFolder(folder: string, isRunning: boolean): 
   const entries = await readdir(folder, { recursive: true, withFileTypes: true })
   return entries
     .map((entry) => ({ path: join(entry.parentPath, entry.name), isDirectory: entry.isDirectory() }))
-    .filter(({ isDirectory }) => !(isRunning && isDirectory))
+    .filter(({ path, isDirectory }) => !(isRunning && (isDirectory || isTagOfLiving(path))))
     .map(({ path }) => `leftover in the temporary folder: ${path}`)
+}
+
+/** `<pid>/tag`: by it, what a worker leaves running when it is killed can be found. */
+function isTagOfLiving(path: string): boolean {
+  const [pid = '', name] = path.split('/').slice(-2)
+  return name === 'tag' && /^\d+$/.test(pid) && existsSync(`/proc/${pid}`)
 }

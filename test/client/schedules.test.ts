@@ -133,7 +133,7 @@ test('a schedule whose volume is gone pauses itself and says why', async () => {
 })
 
 test('what Temporal refuses is told with the schedule, and does not keep others waiting', async () => {
-  const bad = await create({ intervalSeconds: 3600 })
+  const bad = await create({ cron: '0 0 * * *' })
   const good = await create({ intervalSeconds: 3600 })
   await database.updateTable('schedules').set({ timeZone: 'No/Where' }).where('id', '=', bad.id).execute()
   await applyChangedSchedules(client, database)
