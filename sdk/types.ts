@@ -12,6 +12,7 @@ export interface Schemas {
   CreateSnapshotInput: CreateSnapshotInput
   CreateVolumeInput: CreateVolumeInput
   ErrorAnswer: ErrorAnswer
+  ExtendVolumeInput: ExtendVolumeInput
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
@@ -19,6 +20,7 @@ export interface Schemas {
   OperationPage: OperationPage
   Project: Project
   Readiness: Readiness
+  RevertVolumeInput: RevertVolumeInput
   Snapshot: Snapshot
   SnapshotAccepted: SnapshotAccepted
   SnapshotPage: SnapshotPage
@@ -41,9 +43,13 @@ export interface Operation {
     | 'create-volume'
     | 'create-volume-from-image'
     | 'create-volume-from-snapshot'
+    | 'clone-volume'
     | 'restore-backup'
     | 'upload-volume-to-image'
     | 'delete-volume'
+    | 'extend-volume'
+    | 'revert-to-snapshot'
+    | 'delete-image'
     | 'create-snapshot'
     | 'delete-snapshot'
     | 'create-backup'
@@ -211,7 +217,11 @@ export interface CreateVolumeInput {
   snapshotId?: string
   backupId?: string
   /**
-   * From a snapshot: copy everything, so that the volume does not depend on it
+   * Clone this volume
+   */
+  sourceVolumeId?: string
+  /**
+   * From a snapshot or volume: copy everything, so that the volume shares nothing with it
    */
   flatten?: boolean
 }
@@ -225,6 +235,12 @@ export interface ErrorAnswer {
     holderOperationId?: string
     requestId: string
   }
+}
+export interface ExtendVolumeInput {
+  /**
+   * Whole MiB, larger than the volume
+   */
+  sizeBytes: number
 }
 export interface Image {
   id: string
@@ -295,6 +311,12 @@ export interface Readiness {
   checks: {
     [k: string]: string
   }
+}
+export interface RevertVolumeInput {
+  /**
+   * The most recent snapshot of the volume
+   */
+  snapshotId: string
 }
 export interface Snapshot {
   id: string

@@ -5,7 +5,8 @@ import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace } from './checks.ts'
+import { choosePlace, requireSnapshotOf } from './checks.ts'
+import { temporarySnapshot } from './new-volume.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface BackupRequest {
@@ -30,7 +31,9 @@ export function requestBackup(
   return requestOnce(database, actor, { createBackup: request }, async (tx) => {
     const { projectId } = actor
     const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
-    const source = await snapshotToRead(tx, actor, request)
+    const { volumeId, snapshotId: wanted } = request
+    const source =
+      wanted === undefined ? undefined : await requireSnapshotOf(tx, volumeId, { id: wanted, projectId })
     const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
     const backupId = randomUUID()
     const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
@@ -87,20 +90,6 @@ export function requestBackup(
   })
 }
 
-async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
-  if (request.snapshotId === undefined) return undefined
-  const snapshot = await requireResource(tx, 'snapshot', {
-    id: request.snapshotId,
-    projectId: actor.projectId,
-  })
-  if (snapshot.volumeId === request.volumeId) return snapshot
-  throw new RequestError(
-    400,
-    'snapshotOfOtherVolume',
-    `Expected a snapshot of volume ${request.volumeId}, but snapshot ${snapshot.id} belongs to volume ${snapshot.volumeId}.`,
-  )
-}
-
 async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: string): Promise<string> {
   const parent = await tx
     .selectFrom('backups')
@@ -127,17 +116,6 @@ function backupArtifact(target: string, backupId: string, projectId: string): Ar
     id: backupId,
     parentId: projectId,
     purpose: 'result',
-  }
-}
-
-function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
-  return {
-    kind: 'snapshot',
-    placeType: 'backend',
-    place: backend,
-    id: snapshotId,
-    parentId: volumeId,
-    purpose: 'temporary',
   }
 }
 
