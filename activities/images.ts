@@ -27,6 +27,11 @@ export function createImageActivities(deps: ActivityDependencies) {
       attempted(deps.database, input.operationId, () =>
         place(deps.stores, 'store', input.store).publish(input.imageId),
       ),
+
+    removeImage: (input: OperationSpecs['delete-image'] & { operationId: string }): Promise<void> =>
+      attempted(deps.database, input.operationId, () =>
+        place(deps.stores, 'store', input.store).deleteImage(input.imageId),
+      ),
   }
 }
 

@@ -35,6 +35,12 @@ export function createVolumeActivities(deps: ActivityDependencies) {
     removeVolume: (input: Input<'delete-volume'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteVolume(input)),
 
+    extendVolume: (input: Input<'extend-volume'>): Promise<void> =>
+      attempted(deps.database, input.operationId, () => backend(input.backend).extendVolume(input)),
+
+    revertVolume: (input: Input<'revert-to-snapshot'>): Promise<{ path: string }> =>
+      attempted(deps.database, input.operationId, () => backend(input.backend).revertVolume(input)),
+
     makeSnapshot: (input: Input<'create-snapshot'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).createSnapshot(input)),
 

@@ -36,6 +36,8 @@ export interface OperationSpecs {
     snapshotSizeBytes: number
     flatten: boolean
   }
+  /** `snapshotId` is a snapshot of the source that lives as long as the operation. */
+  'clone-volume': OperationSpecs['create-volume-from-snapshot']
   'restore-backup': {
     volumeId: string
     backend: string
@@ -53,6 +55,10 @@ export interface OperationSpecs {
     sizeBytes: number
   }
   'delete-volume': { volumeId: string; backend: string }
+  'extend-volume': { volumeId: string; backend: string; sizeBytes: number }
+  /** `sizeBytes` is the volume's, which it keeps. */
+  'revert-to-snapshot': { volumeId: string; snapshotId: string; backend: string; sizeBytes: number }
+  'delete-image': { imageId: string; store: string }
   'create-snapshot': { snapshotId: string; volumeId: string; backend: string }
   'delete-snapshot': { snapshotId: string; volumeId: string; backend: string }
   'create-backup': {
@@ -122,6 +128,12 @@ const read = (type: ResourceType, from: readonly string[], busy?: string): Resou
   cancelled: 'previous',
 })
 
+/** The bytes change in one step: whatever happens, they are the old or the new ones. */
+const replaced = (type: ResourceType, busy: string): ResourceRole => ({
+  ...read(type, ['available'], busy),
+  mode: 'exclusive',
+})
+
 /** Which statuses are legal follows cinder/volume/api.py and cinder/backup/api.py; the lock modes are ours. */
 export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, ResourceRole>>> = {
   'upload-image': {
@@ -141,6 +153,7 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     volume: newResource('volume'),
     snapshot: read('snapshot', ['available', 'backing-up']),
   },
+  'clone-volume': { volume: newResource('volume'), source: read('volume', READABLE_VOLUME) },
   'restore-backup': {
     volume: newResource('volume'),
     backup: read('backup', ['available', 'restoring'], 'restoring'),
@@ -150,6 +163,29 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     volume: read('volume', ['available'], 'uploading'),
   },
   'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
+  'extend-volume': {
+    volume: {
+      type: 'volume',
+      mode: 'exclusive',
+      from: ['available', 'error_extending'],
+      busy: 'extending',
+      succeeded: 'available',
+      failed: 'error_extending',
+      cancelled: 'previous',
+    },
+  },
+  'revert-to-snapshot': {
+    volume: replaced('volume', 'reverting'),
+    snapshot: replaced('snapshot', 'restoring'),
+  },
+  'delete-image': {
+    image: {
+      ...deleted('image', ['queued', 'active', 'deactivated', 'pending_delete']),
+      // Glance has no error_deleting: this is its word for bytes that are still to go.
+      busy: 'pending_delete',
+      failed: 'pending_delete',
+    },
+  },
   'create-snapshot': { snapshot: newResource('snapshot'), volume: read('volume', READABLE_VOLUME) },
   'delete-snapshot': {
     snapshot: deleted('snapshot'),

@@ -13,6 +13,7 @@ import type {
   CreateScheduleInput,
   CreateSnapshotInput,
   CreateVolumeInput,
+  ExtendVolumeInput,
   Image,
   ImageAccepted,
   ImagePage,
@@ -23,6 +24,7 @@ import type {
   Schedule,
   SchedulePage,
   ScheduleRunPage,
+  RevertVolumeInput,
   Snapshot,
   SnapshotAccepted,
   SnapshotPage,
@@ -107,6 +109,10 @@ export class VolflowClient {
     return this.#json({ method: 'PUT', path, body: bytes as Body, headers, timeoutMs: 0, ...options })
   }
 
+  deleteImage(id: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'DELETE', path: `/images/${encodeURIComponent(id)}`, ...options })
+  }
+
   createVolume(volume: CreateVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
     return this.#json({ method: 'POST', path: '/volumes', json: volume, ...options })
   }
@@ -131,6 +137,18 @@ export class VolflowClient {
   ): Promise<VolumeImageAccepted> {
     const path = `/volumes/${encodeURIComponent(id)}/upload-image`
     return this.#json({ method: 'POST', path, json: upload, ...options })
+  }
+
+  /** To a larger size. */
+  extendVolume(id: string, volume: ExtendVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/extend`
+    return this.#json({ method: 'POST', path, json: volume, ...options })
+  }
+
+  /** To its most recent snapshot. */
+  revertVolume(id: string, snapshot: RevertVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/revert`
+    return this.#json({ method: 'POST', path, json: snapshot, ...options })
   }
 
   createSnapshot(snapshot: CreateSnapshotInput, options?: RequestOptions): Promise<SnapshotAccepted> {

@@ -17,6 +17,7 @@ export interface Schemas {
   CreateSnapshotInput: CreateSnapshotInput
   CreateVolumeInput: CreateVolumeInput
   ErrorAnswer: ErrorAnswer
+  ExtendVolumeInput: ExtendVolumeInput
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
@@ -25,6 +26,7 @@ export interface Schemas {
   PauseScheduleInput: PauseScheduleInput
   Project: Project
   Readiness: Readiness
+  RevertVolumeInput: RevertVolumeInput
   Schedule: Schedule
   SchedulePage: SchedulePage
   ScheduleRun: ScheduleRun
@@ -52,9 +54,13 @@ export interface Operation {
     | 'create-volume'
     | 'create-volume-from-image'
     | 'create-volume-from-snapshot'
+    | 'clone-volume'
     | 'restore-backup'
     | 'upload-volume-to-image'
     | 'delete-volume'
+    | 'extend-volume'
+    | 'revert-to-snapshot'
+    | 'delete-image'
     | 'create-snapshot'
     | 'delete-snapshot'
     | 'create-backup'
@@ -257,7 +263,11 @@ export interface CreateVolumeInput {
   snapshotId?: string
   backupId?: string
   /**
-   * From a snapshot: copy everything, so that the volume does not depend on it
+   * Clone this volume
+   */
+  sourceVolumeId?: string
+  /**
+   * From a snapshot or volume: copy everything, so that the volume shares nothing with it
    */
   flatten?: boolean
 }
@@ -271,6 +281,12 @@ export interface ErrorAnswer {
     holderOperationId?: string
     requestId: string
   }
+}
+export interface ExtendVolumeInput {
+  /**
+   * Whole MiB, larger than the volume
+   */
+  sizeBytes: number
 }
 export interface Image {
   id: string
@@ -341,6 +357,12 @@ export interface Readiness {
   checks: {
     [k: string]: string
   }
+}
+export interface RevertVolumeInput {
+  /**
+   * The most recent snapshot of the volume
+   */
+  snapshotId: string
 }
 export interface Schedule {
   id: string

@@ -1,11 +1,11 @@
 import { z } from 'zod'
-import { requestImage } from '../../database/requests/images.ts'
+import { requestImage, requestImageDeletion } from '../../database/requests/images.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
-import { showOne } from './answers.ts'
-import { ERRORS, METADATA, NAME, PLACE } from './fields.ts'
+import { accept, showOne } from './answers.ts'
+import { ERRORS, ID_PARAMS, METADATA, NAME, PLACE } from './fields.ts'
 import { readRoutes } from './read-routes.ts'
-import { IMAGE, IMAGE_PAGE } from './schemas.ts'
+import { ACCEPTED, IMAGE, IMAGE_PAGE } from './schemas.ts'
 import { imageView } from './views.ts'
 
 const CREATE = z
@@ -41,4 +41,15 @@ export function imageRoutes(app: App, context: ApiContext): void {
     },
   )
   readRoutes(app, context, { type: 'image', one: IMAGE, page: IMAGE_PAGE, view: imageView })
+  app.delete(
+    '/images/:id',
+    {
+      schema: { tags, summary: 'Delete an image', params: ID_PARAMS, response: { 202: ACCEPTED, ...ERRORS } },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request)
+      const accepted = await requestImageDeletion(database, actor, request.params.id)
+      return reply.code(202).send({ operation: await accept(context, actor, accepted) })
+    },
+  )
 }

@@ -10,6 +10,7 @@ import { scheduleActionRoutes } from './schedule-actions.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
+import { volumeActionRoutes } from './volume-actions.ts'
 import { volumeRoutes } from './volumes.ts'
 
 /** The native API, below /operations/v1. */
@@ -20,6 +21,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   imageFileRoutes(app, context)
   volumeRoutes(app, context)
   volumeCopyRoutes(app, context)
+  volumeActionRoutes(app, context)
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   targetRoutes(app, context)

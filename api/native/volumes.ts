@@ -21,10 +21,11 @@ const CREATE = z
     imageId: ID.exactOptional(),
     snapshotId: ID.exactOptional(),
     backupId: ID.exactOptional(),
+    sourceVolumeId: ID.exactOptional().describe('Clone this volume'),
     flatten: z
       .boolean()
       .exactOptional()
-      .describe('From a snapshot: copy everything, so that the volume does not depend on it'),
+      .describe('From a snapshot or volume: copy everything, so that the volume shares nothing with it'),
   })
   .meta({ id: 'CreateVolume' })
 
@@ -37,7 +38,7 @@ export function volumeRoutes(app: App, context: ApiContext): void {
     {
       schema: {
         tags,
-        summary: 'Create a volume: blank, or from an image, a snapshot or a backup',
+        summary: 'Create a volume: blank, or from an image, a snapshot, a backup or a volume',
         body: CREATE,
         response: { 202: VOLUME_ACCEPTED, ...ERRORS },
       },

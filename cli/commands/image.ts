@@ -59,6 +59,16 @@ export function imageCommands(program: Command): void {
       const shown = await session.client.showImage(await resolve(session, 'image', idOrName))
       printFields(session, shown, fields(shown))
     })
+  image
+    .command('delete')
+    .description('delete an image; volumes made from it stay')
+    .argument('<image>', 'id or name')
+    .action(async (idOrName: string, _options, command: Command) => {
+      const session = sessionOf(command)
+      const id = await resolve(session, 'image', idOrName)
+      const answer = await session.client.deleteImage(id, session.request)
+      await conclude(session, { noun: 'image', operation: answer.operation, answer })
+    })
 }
 
 async function create(session: Session, { file, name, diskFormat, store }: CreateOptions): Promise<void> {

@@ -9,12 +9,14 @@ import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
 import { volumeCopyCommands } from './volume-copies.ts'
+import { volumeActionCommands } from './volume-actions.ts'
 
 interface CreateOptions extends Describable {
   readonly size?: number
   readonly image?: string
   readonly snapshot?: string
   readonly backup?: string
+  readonly source?: string
   readonly flatten?: boolean
   readonly backend?: string
 }
@@ -22,12 +24,16 @@ interface CreateOptions extends Describable {
 export function volumeCommands(program: Command): void {
   const volume = program.command('volume').description('disks')
   describable(volume.command('create'))
-    .description('create a volume: blank, or from an image, a snapshot or a backup')
+    .description('create a volume: blank, or from an image, a snapshot, a backup or a volume')
     .addOption(sizeOption('such as 10G; with a source it may be left out'))
     .option('--image <image>', 'make it from this image')
     .option('--snapshot <snapshot>', 'make it from this snapshot')
     .option('--backup <backup>', 'restore this backup into it')
-    .option('--flatten', 'from a snapshot: copy everything, so that the volume does not depend on it')
+    .option('--source <volume>', 'clone this volume')
+    .option(
+      '--flatten',
+      'from a snapshot or volume: copy everything, so that the volume shares nothing with it',
+    )
     .option('--backend <name>', 'where to keep it')
     .action(async (options: CreateOptions, command: Command) => {
       const session = sessionOf(command)
@@ -51,6 +57,7 @@ export function volumeCommands(program: Command): void {
       const shown = await session.client.showVolume(await resolve(session, 'volume', idOrName))
       printFields(session, shown, fields(shown))
     })
+  volumeActionCommands(volume)
   volume
     .command('delete')
     .description('delete a volume')
@@ -77,13 +84,14 @@ export async function createVolume(session: Session, input: CreateVolumeInput): 
 }
 
 async function volumeInput(session: Session, options: CreateOptions): Promise<CreateVolumeInput> {
-  const { size, image, snapshot, backup, flatten, backend } = options
+  const { size, image, snapshot, backup, source, flatten, backend } = options
   return {
     ...describedBy(options),
     ...(size === undefined ? {} : { sizeBytes: size }),
     ...(image === undefined ? {} : { imageId: await resolve(session, 'image', image) }),
     ...(snapshot === undefined ? {} : { snapshotId: await resolve(session, 'snapshot', snapshot) }),
     ...(backup === undefined ? {} : { backupId: await resolve(session, 'backup', backup) }),
+    ...(source === undefined ? {} : { sourceVolumeId: await resolve(session, 'volume', source) }),
     ...(flatten === undefined ? {} : { flatten }),
     ...(backend === undefined ? {} : { backend }),
   }
@@ -95,7 +103,7 @@ function row(volume: Volume): Row {
 }
 
 function fields(volume: Volume): Row {
-  const { sizeBytes, backend, bootable, imageId, snapshotId, backupId } = volume
+  const { sizeBytes, backend, bootable, imageId, snapshotId, backupId, sourceVolumeId } = volume
   return {
     ...commonFields(volume),
     size: `${formatBytes(sizeBytes)} (${sizeBytes} bytes)`,
@@ -104,5 +112,6 @@ function fields(volume: Volume): Row {
     'from image': imageId,
     'from snapshot': snapshotId,
     'from backup': backupId,
+    'from volume': sourceVolumeId,
   }
 }

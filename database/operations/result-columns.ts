@@ -18,6 +18,10 @@ export async function applyResult(
     const failReason = end.error?.message ?? null
     await tx.updateTable('backups').set({ failReason }).where('id', '=', resourceId).execute()
   }
+  if (kind === 'extend-volume' && end.outcome === 'succeeded') {
+    const sizeBytes = Number(result.sizeBytes)
+    await tx.updateTable('volumes').set({ sizeBytes }).where('id', '=', resourceId).execute()
+  }
   if (kind === 'upload-image' && end.outcome === 'succeeded') {
     const virtualSizeBytes = Number(result.virtualSizeBytes)
     await tx.updateTable('images').set({ virtualSizeBytes }).where('id', '=', resourceId).execute()

@@ -6,7 +6,8 @@ import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace } from './checks.ts'
+import { choosePlace, requireSnapshotOf } from './checks.ts'
+import { temporarySnapshot } from './new-volume.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface BackupRequest {
@@ -42,7 +43,9 @@ export async function acceptBackup(
   const { projectId } = actor
   const { target } = request
   const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
-  const source = await snapshotToRead(tx, actor, request)
+  const { snapshotId: wanted } = request
+  const source =
+    wanted === undefined ? undefined : await requireSnapshotOf(tx, volume.id, { id: wanted, projectId })
   const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
   const backupId = randomUUID()
   const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
@@ -99,20 +102,6 @@ export async function acceptBackup(
   return { operationId, resourceId: backupId }
 }
 
-async function snapshotToRead(tx: Tx, actor: Actor, request: BackupRequest) {
-  if (request.snapshotId === undefined) return undefined
-  const snapshot = await requireResource(tx, 'snapshot', {
-    id: request.snapshotId,
-    projectId: actor.projectId,
-  })
-  if (snapshot.volumeId === request.volumeId) return snapshot
-  throw new RequestError(
-    400,
-    'snapshotOfOtherVolume',
-    `Expected a snapshot of volume ${request.volumeId}, but snapshot ${snapshot.id} belongs to volume ${snapshot.volumeId}.`,
-  )
-}
-
 async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: string): Promise<string> {
   const parent = await newestBackup(tx, { projectId: actor.projectId, volumeId, target })
   if (parent !== undefined) return parent
@@ -148,17 +137,6 @@ function backupArtifact(target: string, backupId: string, projectId: string): Ar
     id: backupId,
     parentId: projectId,
     purpose: 'result',
-  }
-}
-
-function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
-  return {
-    kind: 'snapshot',
-    placeType: 'backend',
-    place: backend,
-    id: snapshotId,
-    parentId: volumeId,
-    purpose: 'temporary',
   }
 }
 

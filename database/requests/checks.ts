@@ -1,6 +1,7 @@
 import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { formatBytes } from '../../domain/sizes.ts'
+import { requireResource, type Tx } from '../resources.ts'
 
 /** Throws RequestError 400 unless the size is a whole number of MiB within the limits. */
 export function checkVolumeSize(sizeBytes: number): void {
@@ -37,5 +38,16 @@ export function choosePlace(
     400,
     'unknownPlace',
     `Expected a configured ${what}, got ${wanted ?? 'none'}; ${known}.`,
+  )
+}
+
+/** The snapshot's row. Throws RequestError 404, or 400 when it belongs to another volume. */
+export async function requireSnapshotOf(tx: Tx, volumeId: string, key: { id: string; projectId: string }) {
+  const snapshot = await requireResource(tx, 'snapshot', key)
+  if (snapshot.volumeId === volumeId) return snapshot
+  throw new RequestError(
+    400,
+    'snapshotOfOtherVolume',
+    `Expected a snapshot of volume ${volumeId}, but snapshot ${snapshot.id} belongs to volume ${snapshot.volumeId}.`,
   )
 }

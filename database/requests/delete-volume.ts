@@ -2,7 +2,7 @@ import { RequestError } from '../../domain/errors.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import { requireResource } from '../resources.ts'
+import { requireResource, type Tx } from '../resources.ts'
 
 /** Accepts the deletion of a volume. Like Cinder, refuses while the volume has snapshots. */
 export function requestVolumeDeletion(
@@ -12,18 +12,6 @@ export function requestVolumeDeletion(
 ): Promise<Accepted & { replayed: boolean }> {
   return requestOnce(database, actor, { deleteVolume: volumeId }, async (tx) => {
     const volume = await requireResource(tx, 'volume', { id: volumeId, projectId: actor.projectId })
-    const snapshot = await tx
-      .selectFrom('snapshots')
-      .select('id')
-      .where('volumeId', '=', volumeId)
-      .executeTakeFirst()
-    if (snapshot !== undefined) {
-      throw new RequestError(
-        409,
-        'volumeHasSnapshots',
-        `Volume ${volumeId} still has snapshots (${snapshot.id}). Delete them first.`,
-      )
-    }
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'delete-volume',
@@ -31,6 +19,23 @@ export function requestVolumeDeletion(
       resources: { volume: volumeId },
       primary: 'volume',
     })
+    await refuseSnapshots(tx, volumeId)
     return { operationId, resourceId: volumeId }
   })
+}
+
+/** Last: while a snapshot is being taken, the answer names who holds the volume. */
+async function refuseSnapshots(tx: Tx, volumeId: string): Promise<void> {
+  const snapshot = await tx
+    .selectFrom('snapshots')
+    .select('id')
+    .where('volumeId', '=', volumeId)
+    .executeTakeFirst()
+  if (snapshot !== undefined) {
+    throw new RequestError(
+      409,
+      'volumeHasSnapshots',
+      `Volume ${volumeId} still has snapshots (${snapshot.id}). Delete them first.`,
+    )
+  }
 }

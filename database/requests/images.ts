@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto'
+import { RequestError } from '../../domain/errors.ts'
 import type { Database } from '../open.ts'
-import type { Actor } from '../operations/accept.ts'
+import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
+import { requireResource } from '../resources.ts'
 import { choosePlace } from './checks.ts'
 import { type ImageRequest, insertImage } from './new-image.ts'
 import type { PlaceNames } from './places.ts'
@@ -18,5 +20,27 @@ export function requestImage(
     const imageId = randomUUID()
     await insertImage(tx, actor, request, { imageId, store, status: 'queued' })
     return { operationId: null, resourceId: imageId }
+  })
+}
+
+/** Accepts the deletion of an image. Volumes that were made from it have their own bytes. */
+export function requestImageDeletion(
+  database: Database,
+  actor: Actor,
+  imageId: string,
+): Promise<Accepted & { replayed: boolean }> {
+  return requestOnce(database, actor, { deleteImage: imageId }, async (tx) => {
+    const image = await requireResource(tx, 'image', { id: imageId, projectId: actor.projectId })
+    if (image.protected === 1) {
+      throw new RequestError(403, 'imageProtected', `Image ${imageId} is protected and cannot be deleted.`)
+    }
+    const operationId = await acceptOperation(tx, {
+      actor,
+      kind: 'delete-image',
+      spec: { imageId, store: image.store },
+      resources: { image: imageId },
+      primary: 'image',
+    })
+    return { operationId, resourceId: imageId }
   })
 }

@@ -13,7 +13,8 @@ export interface VolumeRequest {
   readonly imageId?: string
   readonly snapshotId?: string
   readonly backupId?: string
-  /** From a snapshot: copy everything, so that the volume does not depend on it. */
+  readonly sourceVolumeId?: string
+  /** From a snapshot or a volume: copy everything, so that the volume does not depend on it. */
   readonly flatten?: boolean
 }
 
@@ -33,6 +34,7 @@ interface NewVolume {
   imageId?: string
   snapshotId?: string
   backupId?: string
+  sourceVolumeId?: string
   bootable?: number
   volumeImageMetadata?: string | null
 }
@@ -62,11 +64,23 @@ export async function insertVolume(
       volumeType: null,
       volumeImageMetadata: volume.volumeImageMetadata ?? null,
       snapshotId: volume.snapshotId ?? null,
-      sourceVolumeId: null,
+      sourceVolumeId: volume.sourceVolumeId ?? null,
       imageId: volume.imageId ?? null,
       backupId: volume.backupId ?? null,
     })
     .execute()
+}
+
+/** A snapshot that lives as long as the operation, and that no user sees. */
+export function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
+  return {
+    kind: 'snapshot',
+    placeType: 'backend',
+    place: backend,
+    id: snapshotId,
+    parentId: volumeId,
+    purpose: 'temporary',
+  }
 }
 
 export function volumeArtifact(backend: string, volumeId: string): Artifact {

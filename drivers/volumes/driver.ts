@@ -34,6 +34,13 @@ export interface VolumeDriver {
   deleteSnapshot(snapshot: SnapshotRef): Promise<void>
   /** A writable volume with the snapshot's bytes, zeroes up to `sizeBytes` (at least the snapshot's size, else `invalid`). */
   cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
+  /** Zeroes behind what there is. Has the size already: fine; is larger: `invalid`. Missing: `notFound`; somebody writes it: `busy`. */
+  extendVolume(volume: { volumeId: string; sizeBytes: number }): Promise<void>
+  /**
+   * Gives the volume the snapshot's bytes, zeroes up to `sizeBytes` (the volume's size), in one step: killed at any point, it reads
+   * as before or as the snapshot. Either missing: `notFound`; somebody writes the volume: `busy`.
+   */
+  revertVolume(revert: SnapshotRef & { sizeBytes: number }): Promise<{ path: ClonePath }>
   /** `write` opens the volume's own bytes for the caller alone; `read` may be shared. Missing: `notFound`. */
   openVolume(volume: { volumeId: string; access: 'read' | 'write' }): Promise<OpenDevice>
   openSnapshot(snapshot: SnapshotRef): Promise<OpenDevice>

@@ -40,7 +40,7 @@ const TABLES = [
 const TERMINAL: Readonly<Record<string, readonly string[]>> = {
   volumes: ['available', 'in-use', 'error', 'error_deleting', 'error_restoring', 'error_extending'],
   snapshots: ['available', 'error', 'error_deleting'],
-  images: ['queued', 'active', 'deactivated'],
+  images: ['queued', 'active', 'deactivated', 'pending_delete'],
   backups: ['available', 'error', 'error_deleting'],
 }
 

@@ -20,6 +20,8 @@ interface Expected {
   readonly sizeBytes: number
   /** A failed deletion may have removed it or not. */
   readonly optional: boolean
+  /** A failed extension may have made it larger or not. */
+  readonly mayBeLarger: boolean
 }
 
 export async function checkFileBackend(backend: BackendToCheck): Promise<string[]> {
@@ -48,6 +50,7 @@ function expected(what: string, row: Row): Expected | undefined {
     label: `${what} ${row.id}`,
     sizeBytes: Number(row.size_bytes),
     optional: row.status === 'error_deleting',
+    mayBeLarger: row.status === 'error_extending',
   }
 }
 
@@ -97,7 +100,8 @@ async function checkLayers(
     if (seen === undefined && path.endsWith('.qcow2')) violations.push(...(await checkQcow2(path)))
   }
   const sizeBytes = await sizeOf(chain.layers.at(-1) ?? '')
-  if (sizeBytes !== resource.sizeBytes) {
+  const isWrong = resource.mayBeLarger ? sizeBytes < resource.sizeBytes : sizeBytes !== resource.sizeBytes
+  if (isWrong) {
     violations.push(`${resource.label} has ${sizeBytes} bytes, the database says ${resource.sizeBytes}`)
   }
   return violations

@@ -28,6 +28,8 @@ export async function checkImageStore(store: StoreToCheck): Promise<string[]> {
       .map((name) => `leftover: ${join(store.path, 'images', name)}`),
   ]
   for (const [id, row] of active) {
+    // A failed deletion may have removed it or not.
+    if (row.status === 'pending_delete') continue
     if (present.includes(id)) violations.push(...(await checkBytes(join(store.path, 'images', id), row)))
     else violations.push(`image ${id} has no file`)
   }

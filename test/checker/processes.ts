@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
 /** Processes that work on an installation, as /proc shows them. */
+import { existsSync } from 'node:fs'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { OperationEnd } from '../../domain/operations.ts'
 import { MiB } from '../../domain/sizes.ts'
+import type { Operation } from '../../sdk/types.ts'
 import { runToEnd } from '../api/end-operation.ts'
 import { startApi, type TestApi } from '../api/start-api.ts'
 import { pseudoRandom } from '../support/small-images.ts'
@@ -251,3 +252,25 @@ async function startWorking(end: OperationEnd, stepMs: number): Promise<TestApi>
   })
   return api
 }
+
+test('A volume is extended, cloned and reverted, and an image deleted, by their names', async () => {
+  const { url, client, database } = await startApi()
+  const accepted = async (...args: string[]) => {
+    const { stdout, stderr } = await runCli(url, [...args, '--json'])
+    const { operation } = JSON.parse(stdout || stderr) as { operation: Operation }
+    await runToEnd(database, operation.id, { ...SUCCESS, result: { sizeBytes: 2 * MiB } })
+    return operation
+  }
+  const { resourceId: volumeId } = await accepted('volume', 'create', '--size', '1M', '--name', 'root')
+  expect(await accepted('volume', 'extend', 'root', '--size', '2M')).toMatchObject({ kind: 'extend-volume' })
+  expect(await client.showVolume(volumeId)).toMatchObject({ sizeBytes: 2 * MiB })
+  await accepted('snapshot', 'create', 'root', '--name', 'before')
+  const revert = await accepted('volume', 'revert', 'root', '--snapshot', 'before')
+  expect(revert).toMatchObject({ kind: 'revert-to-snapshot', resourceId: volumeId })
+  const clone = await accepted('volume', 'create', '--source', 'root')
+  expect(await client.showVolume(clone.resourceId)).toMatchObject({ sourceVolumeId: volumeId })
+  await client.createImage({ diskFormat: 'raw', name: 'debian' })
+  expect(await accepted('image', 'delete', 'debian')).toMatchObject({ kind: 'delete-image' })
+  expect((await runCli(url, ['volume', 'extend', 'root', '--size', '1M'])).exitCode).toBe(2)
+  expect((await runCli(url, ['volume', 'extend', 'root'])).exitCode).toBe(2)
+})

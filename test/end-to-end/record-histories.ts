@@ -13,7 +13,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
-import type { Operation } from '../../sdk/types.ts'
+import type { VolflowClient } from '../../sdk/client.ts'
+import type { CreateVolumeInput, Operation } from '../../sdk/types.ts'
 import { makeQcow2Image } from '../support/small-images.ts'
 import { Installation } from './installation.ts'
 import { MiB, until, writtenBytes } from './steps.ts'
@@ -90,6 +91,7 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(client.createVolume({ snapshotId }), 'create-volume-from-snapshot/layer')
   await end(client.createVolume({ snapshotId, flatten: true }), 'create-volume-from-snapshot/flatten')
   await cancelled({ snapshotId, flatten: true }, 'create-volume-from-snapshot/cancelled')
+  await recordVolumeOperations({ client, end, cancelled, volumeId, snapshotId })
 
   const backupId = await end(client.createBackup({ volumeId }), 'create-backup/full')
   await end(
@@ -108,6 +110,8 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(client.deleteBackup(backupId), 'delete-backup/succeeded')
   await end(client.collectTarget('local'), 'collect-target/succeeded')
   await end(client.deleteSnapshot(snapshotId), 'delete-snapshot/succeeded')
+  const { id: unused } = await client.createImage({ diskFormat: 'raw' })
+  await end(client.deleteImage(unused), 'delete-image/succeeded')
 
   const lost = client.createVolume({ imageId })
   const { operation } = await lost
@@ -175,6 +179,27 @@ async function recordSchedule(
     await client.waitForOperation(operationId ?? '')
   }
   await client.deleteSchedule(id)
+}
+
+interface VolumeRecording {
+  readonly client: VolflowClient
+  readonly end: (started: Promise<{ operation: Operation }>, name: string) => Promise<string>
+  readonly cancelled: (request: CreateVolumeInput, name: string) => Promise<void>
+  readonly volumeId: string
+  readonly snapshotId: string
+}
+
+async function recordVolumeOperations(recording: VolumeRecording): Promise<void> {
+  const { client, end, cancelled, volumeId, snapshotId } = recording
+  const source = { sourceVolumeId: volumeId }
+  await end(client.createVolume(source), 'clone-volume/layer')
+  await end(client.createVolume({ ...source, flatten: true }), 'clone-volume/flatten')
+  await cancelled({ ...source, flatten: true }, 'clone-volume/cancelled')
+  await end(client.revertVolume(volumeId, { snapshotId }), 'revert-to-snapshot/succeeded')
+  await end(
+    client.extendVolume(volumeId, { sizeBytes: CONTENT.sizeBytes + 56 * MiB }),
+    'extend-volume/succeeded',
+  )
 }
 
 async function save(temporal: Client, name: string, workflowId: string): Promise<void> {

@@ -13,7 +13,8 @@ export async function fromImage(
 ): Promise<Accepted> {
   const image = await requireResource(tx, 'image', { id: imageId, projectId: actor.projectId })
   const backend = choosePlace('backend', request.backend, places.backends)
-  if (image.status !== 'active' || image.virtualSizeBytes === null) {
+  // Any other wrong status is refused with the locks, naming who holds the image.
+  if (image.virtualSizeBytes === null) {
     throw new RequestError(
       409,
       'invalidStatus',

@@ -22,6 +22,8 @@ export function describeVolumeDriver(name: string, openDriver: () => Promise<Vol
     describe('createVolume', () => createVolumeTests(() => driver))
     describe('createSnapshot', () => snapshotTests(() => driver))
     describe('cloneSnapshot', () => cloneTests(() => driver))
+    describe('extendVolume', () => extendTests(() => driver))
+    describe('revertVolume', () => revertTests(() => driver))
     describe('deleting', () => deleteTests(() => driver))
     describe('as a whole', () => wholeTests(() => driver))
   })
@@ -144,6 +146,75 @@ function cloneTests(driver: () => VolumeDriver): void {
   })
 }
 
+function extendTests(driver: () => VolumeDriver): void {
+  test.each(['a volume of its own', 'one with a snapshot', 'one written after a snapshot'])(
+    'adds zeroes to %s, and nothing to its snapshots and clones',
+    async (what) => {
+      const { ref, volumeId } = await volumeWithSnapshot(driver())
+      const newVolumeId = randomUUID()
+      await driver().cloneSnapshot({ ...ref, newVolumeId, sizeBytes: SIZE })
+      if (what === 'a volume of its own') await driver().deleteSnapshot(ref)
+      const written = what === 'one written after a snapshot' ? [EARLY, LATE] : [EARLY]
+      if (written.includes(LATE)) await write(driver(), volumeId, LATE)
+      // Twice, as after a crash.
+      await driver().extendVolume({ volumeId, sizeBytes: 2 * SIZE })
+      await driver().extendVolume({ volumeId, sizeBytes: 2 * SIZE })
+      await expectVolume(driver(), volumeId, bytesOf(2 * SIZE, ...written))
+      const behind = { byte: 9, offset: SIZE - MiB, length: 2 * MiB }
+      await write(driver(), volumeId, behind)
+      await expectVolume(driver(), volumeId, bytesOf(2 * SIZE, ...written, behind))
+      await expectVolume(driver(), newVolumeId, bytesOf(SIZE, EARLY))
+      if (what !== 'a volume of its own') await expectSnapshot(driver(), ref, bytesOf(SIZE, EARLY))
+    },
+  )
+
+  test('to fewer bytes or an absurd size is invalid, of a missing volume notFound, and nothing changes', async () => {
+    const { volumeId } = await volumeWithSnapshot(driver())
+    for (const sizeBytes of [SIZE - MiB, 0, SIZE + 1, LIMITS.volumeSizeMaxBytes + MiB, Number.NaN]) {
+      await expect(driver().extendVolume({ volumeId, sizeBytes })).rejects.toMatchObject({ kind: 'invalid' })
+    }
+    const missing = driver().extendVolume({ volumeId: randomUUID(), sizeBytes: SIZE })
+    await expect(missing).rejects.toMatchObject({ kind: 'notFound' })
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY))
+  })
+}
+
+function revertTests(driver: () => VolumeDriver): void {
+  test('brings the bytes of the snapshot back, as often as wanted', async () => {
+    const { ref, volumeId } = await volumeWithSnapshot(driver())
+    for (let time = 0; time < 3; time++) {
+      await write(driver(), volumeId, LATE)
+      await driver().revertVolume({ ...ref, sizeBytes: SIZE })
+      await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY))
+    }
+    await expectSnapshot(driver(), ref, bytesOf(SIZE, EARLY))
+    expect(await driver().list()).toEqual({ volumeIds: [volumeId], snapshots: [ref] })
+  })
+
+  test('leaves an extended volume its size, with zeroes behind the snapshot', async () => {
+    const { ref, volumeId } = await volumeWithSnapshot(driver())
+    await driver().extendVolume({ volumeId, sizeBytes: 2 * SIZE })
+    await write(driver(), volumeId, { byte: 9, offset: 0, length: 2 * SIZE })
+    await driver().revertVolume({ ...ref, sizeBytes: 2 * SIZE })
+    await expectVolume(driver(), volumeId, bytesOf(2 * SIZE, EARLY))
+    await write(driver(), volumeId, { byte: 9, offset: SIZE, length: MiB })
+    await expectSnapshot(driver(), ref, bytesOf(SIZE, EARLY))
+  })
+
+  test('with a part missing is notFound, to fewer bytes invalid, and the volume is as it was', async () => {
+    const { ref, volumeId } = await volumeWithSnapshot(driver())
+    await write(driver(), volumeId, LATE)
+    for (const missing of [{ snapshotId: randomUUID() }, { volumeId: randomUUID() }]) {
+      const revert = driver().revertVolume({ ...ref, ...missing, sizeBytes: SIZE })
+      await expect(revert).rejects.toMatchObject({ kind: 'notFound' })
+    }
+    const smaller = driver().revertVolume({ ...ref, sizeBytes: SIZE - MiB })
+    await expect(smaller).rejects.toMatchObject({ kind: 'invalid' })
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY, LATE))
+    expect(await driver().list()).toEqual({ volumeIds: [volumeId], snapshots: [ref] })
+  })
+}
+
 function deleteTests(driver: () => VolumeDriver): void {
   test('a volume leaves its snapshots and their clones', async () => {
     const { ref, volumeId } = await volumeWithSnapshot(driver())
@@ -200,6 +271,8 @@ function wholeTests(driver: () => VolumeDriver): void {
       driver().createSnapshot({ volumeId: good, snapshotId: id }),
       driver().deleteSnapshot({ volumeId: id, snapshotId: good }),
       driver().cloneSnapshot({ volumeId: good, snapshotId: good, newVolumeId: id, sizeBytes: SIZE }),
+      driver().extendVolume({ volumeId: id, sizeBytes: SIZE }),
+      driver().revertVolume({ volumeId: good, snapshotId: id, sizeBytes: SIZE }),
       driver().openVolume({ volumeId: id, access: 'write' }),
       driver().openSnapshot({ volumeId: good, snapshotId: id }),
     ]

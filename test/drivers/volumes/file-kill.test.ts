@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { readdir, stat } from 'node:fs/promises'
+import { cp, readdir, rename, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -13,6 +13,7 @@ import { tempDir } from '../../support/temp-dir.ts'
 import { bytesOf, firstDifference, type Pattern, readAll, writePattern } from './device-bytes.ts'
 
 const SIZE = 2 * MiB
+const LARGE = 3 * SIZE
 const OLD: Pattern = { byte: 1, offset: 0, length: MiB }
 const NEW: Pattern = { byte: 2, offset: MiB / 2, length: MiB }
 const CLONED: Pattern = { byte: 4, offset: SIZE - MiB / 2, length: MiB / 4 }
@@ -32,10 +33,17 @@ interface World {
 interface Case {
   readonly name: string
   readonly method: string
+  /** What may be seen after the kill, before the call is repeated. */
+  readonly checkKilled?: (world: World) => Promise<void>
   readonly args: (world: World) => object
   readonly prepare?: (world: World) => Promise<void>
   readonly check: (world: World) => Promise<void>
 }
+
+/** Before and after. */
+type Two = readonly [Buffer, Buffer]
+const EXTENDED: Two = [bytesOf(SIZE, OLD, NEW), bytesOf(LARGE, OLD, NEW)]
+const REVERTED: Two = [bytesOf(SIZE, OLD, NEW), bytesOf(SIZE, OLD)]
 
 const CASES: Case[] = [
   {
@@ -84,6 +92,67 @@ const CASES: Case[] = [
     check: ({ driver, newVolumeId }) => expectVolume(driver, newVolumeId, bytesOf(2 * SIZE, OLD)),
   },
   {
+    name: 'extendVolume of a volume with a layer of its own',
+    method: 'extendVolume',
+    args: ({ volumeId }) => ({ volumeId, sizeBytes: LARGE }),
+    checkKilled: ({ driver, volumeId }) => expectEither(driver, volumeId, EXTENDED),
+    check: async ({ driver, path, volumeId }) => {
+      await expectVolume(driver, volumeId, EXTENDED[1])
+      expect((await readdir(join(path, 'volumes', volumeId))).toSorted()).toEqual(['0.raw', '1.qcow2'])
+    },
+  },
+  {
+    name: 'extendVolume of a volume that shares its only layer',
+    method: 'extendVolume',
+    args: ({ newVolumeId }) => ({ volumeId: newVolumeId, sizeBytes: LARGE }),
+    prepare: ({ driver, ref, newVolumeId }) =>
+      driver.cloneSnapshot({ ...ref, newVolumeId, sizeBytes: SIZE }).then(() => undefined),
+    checkKilled: ({ driver, newVolumeId }) =>
+      expectEither(driver, newVolumeId, [bytesOf(SIZE, OLD), bytesOf(LARGE, OLD)]),
+    check: async ({ driver, newVolumeId, ref }) => {
+      await expectVolume(driver, newVolumeId, bytesOf(LARGE, OLD))
+      await expectDevice(await driver.openSnapshot(ref), bytesOf(SIZE, OLD))
+    },
+  },
+  {
+    name: 'extendVolume of a plain file',
+    method: 'extendVolume',
+    args: ({ newVolumeId }) => ({ volumeId: newVolumeId, sizeBytes: LARGE }),
+    prepare: ({ driver, newVolumeId }) => driver.createVolume({ volumeId: newVolumeId, sizeBytes: SIZE }),
+    checkKilled: ({ driver, newVolumeId }) =>
+      expectEither(driver, newVolumeId, [bytesOf(SIZE), bytesOf(LARGE)]),
+    check: ({ driver, newVolumeId }) => expectVolume(driver, newVolumeId, bytesOf(LARGE)),
+  },
+  {
+    name: 'revertVolume',
+    method: 'revertVolume',
+    args: ({ ref }) => ({ ...ref, sizeBytes: SIZE }),
+    checkKilled: ({ driver, volumeId }) => expectEither(driver, volumeId, REVERTED),
+    check: async ({ driver, path, volumeId, ref }) => {
+      await expectVolume(driver, volumeId, REVERTED[1])
+      await expectDevice(await driver.openSnapshot(ref), REVERTED[1])
+      expect(await readdir(join(path, 'volumes'))).toEqual([volumeId])
+    },
+  },
+  {
+    name: 'deleteVolume after a reversion killed in its swap',
+    method: 'deleteVolume',
+    args: ({ volumeId }) => ({ volumeId }),
+    prepare: async ({ path, ref, driver, volumeId }) => {
+      const directory = join(path, 'volumes', volumeId)
+      await cp(directory, join(path, 'before'), { recursive: true })
+      await driver.revertVolume({ ...ref, sizeBytes: SIZE })
+      await rename(directory, `${directory}.next`)
+      await rename(join(path, 'before'), directory)
+      await expectVolume(driver, volumeId, REVERTED[1])
+      expect((await driver.list()).volumeIds).toEqual([volumeId])
+    },
+    check: async ({ driver, path }) => {
+      expect(await readdir(join(path, 'volumes'))).toEqual([])
+      expect((await driver.list()).volumeIds).toEqual([])
+    },
+  },
+  {
     name: 'the first openVolume for writing after a snapshot',
     method: 'openVolume',
     args: ({ volumeId }) => ({ volumeId, access: 'write' }),
@@ -127,12 +196,13 @@ const CASES: Case[] = [
 
 test.concurrent.each(CASES)(
   '$name, killed before each of its changes and repeated, ends as if nothing had happened',
-  async ({ method, args, prepare, check }) => {
+  async ({ method, args, prepare, checkKilled, check }) => {
     let kills = 0
     for (let nth = 1; nth <= CHANGES_MAX; nth++) {
       const world = await makeWorld()
       await prepare?.(world)
       const killed = await dieInCall(world.path, method, args(world), nth)
+      await checkKilled?.(world)
       await callByName(world.driver, method, args(world))
       await check(world)
       expect(await readdir(join(world.path, 'scratch'))).toEqual([])
@@ -140,7 +210,7 @@ test.concurrent.each(CASES)(
       if (!killed) break
       kills++
     }
-    expect(kills).toBeGreaterThan(3)
+    expect(kills).toBeGreaterThan(2)
     expect(kills).toBeLessThan(CHANGES_MAX)
   },
   120_000,
@@ -194,6 +264,11 @@ async function expectCleanRemoval({ driver, path }: World): Promise<void> {
     'snapshots',
     'volumes',
   ])
+}
+
+async function expectEither(driver: VolumeDriver, volumeId: string, [before, after]: Two): Promise<void> {
+  const bytes = await readAll(await driver.openVolume({ volumeId, access: 'read' }))
+  if (!bytes.equals(before)) expect(firstDifference(bytes, after)).toBeUndefined()
 }
 
 async function expectVolume(driver: VolumeDriver, volumeId: string, expected: Buffer): Promise<void> {

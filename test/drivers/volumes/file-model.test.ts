@@ -23,6 +23,8 @@ const step = fc.record({
     'snapshot',
     'clone',
     'clone',
+    'extend',
+    'revert',
     'deleteVolume',
     'deleteSnapshot',
     'deleteSnapshot',
@@ -79,6 +81,8 @@ class Model {
     else if (kind === 'write' && volume) await this.#write(volume, byte, at * WRITE_BYTES)
     else if (kind === 'snapshot' && volume) await this.#snapshot(volume)
     else if (kind === 'clone' && snapshot) await this.#clone(snapshot, larger)
+    else if (kind === 'extend' && volume) await this.#extend(volume)
+    else if (kind === 'revert' && snapshot) await this.#revert(snapshot)
     else if (kind === 'deleteVolume' && volume) await this.#deleteVolume(volume[0])
     else if (kind === 'compact' && volume) await this.#compact(volume[0])
     else if (kind === 'deleteSnapshot' && snapshot) await this.#deleteSnapshot(snapshot[0])
@@ -119,6 +123,19 @@ class Model {
     const sizeBytes = bytes.length + (larger ? MiB : 0)
     await this.#driver.cloneSnapshot({ ...ref, newVolumeId, sizeBytes })
     this.#volumes.set(newVolumeId, Buffer.concat([bytes], sizeBytes))
+  }
+
+  async #extend([volumeId, bytes]: [string, Buffer]): Promise<void> {
+    const sizeBytes = bytes.length + MiB
+    await this.#driver.extendVolume({ volumeId, sizeBytes })
+    this.#volumes.set(volumeId, Buffer.concat([bytes], sizeBytes))
+  }
+
+  async #revert([ref, bytes]: [SnapshotRef, Buffer]): Promise<void> {
+    const sizeBytes = this.#volumes.get(ref.volumeId)?.length
+    if (sizeBytes === undefined) return
+    await this.#driver.revertVolume({ ...ref, sizeBytes })
+    this.#volumes.set(ref.volumeId, Buffer.concat([bytes], sizeBytes))
   }
 
   /** Of one volume; all the others must still read the same. */

@@ -38,7 +38,7 @@ test('a new volume takes no space and a few milliseconds', async () => {
   expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(50)
 })
 
-test('a volume that a qemu process has open for writing cannot be snapshotted, one that is read can', async () => {
+test('a volume that a qemu process has open for writing is not snapshotted, extended or reverted; one that is read is snapshotted', async () => {
   const { driver, volumeId, write } = await openHere()
   await write(1)
   const holdOpen = async (access: 'read' | 'write') => {
@@ -51,10 +51,15 @@ test('a volume that a qemu process has open for writing cannot be snapshotted, o
   }
   const ref = { volumeId, snapshotId: randomUUID() }
   const writer = await holdOpen('write')
-  await expect(driver.createSnapshot(ref)).rejects.toMatchObject({
-    kind: 'busy',
-    message: expect.stringMatching(/open for writing/),
-  })
+  const calls = await Promise.allSettled([
+    driver.createSnapshot(ref),
+    driver.extendVolume({ volumeId, sizeBytes: 4 * MiB }),
+    driver.revertVolume({ ...ref, sizeBytes: 2 * MiB }),
+  ])
+  for (const call of calls) {
+    const reason = { kind: 'busy', message: expect.stringMatching(/open for writing/) as string }
+    expect(call).toMatchObject({ status: 'rejected', reason })
+  }
   await writer.stop()
   const reader = await holdOpen('read')
   await driver.createSnapshot(ref)

@@ -1,0 +1,58 @@
+/** What a call expects of volumes and sizes, with the error that says so. */
+import { basename } from 'node:path'
+import { DriverError } from '../../../domain/errors.ts'
+import { LIMITS } from '../../../domain/limits.ts'
+import { formatBytes } from '../../../domain/sizes.ts'
+import { type Chain, readChain } from './layers.ts'
+import { isOpenForWriting } from './writers.ts'
+
+export async function needChain(directory: string, what: 'volume' | 'snapshot'): Promise<Chain> {
+  const chain = await readChain(directory)
+  if (chain !== undefined) return chain
+  throw new DriverError('notFound', `Expected ${what} ${basename(directory)} to exist, it does not`)
+}
+
+/** The chain of a volume that no other process writes. */
+export async function needClosed(directory: string): Promise<Chain> {
+  const chain = await needChain(directory, 'volume')
+  if (!(await isOpenForWriting(chain.top.path))) return chain
+  throw new DriverError(
+    'busy',
+    `Expected volume ${basename(directory)} to be closed, got one that another process has open for writing`,
+  )
+}
+
+/** The next write after a snapshot needs one layer more. */
+export function checkDepth({ layers }: Chain, volumeId: string): void {
+  if (layers.length < LIMITS.layerDepthMax) return
+  throw new DriverError(
+    'unsupported',
+    `Expected volume ${volumeId} to have fewer than ${LIMITS.layerDepthMax} layers, got ${layers.length}: ` +
+      'delete snapshots of it that are not needed, or copy it to a new volume',
+  )
+}
+
+export function checkSize(sizeBytes: number): void {
+  const { volumeSizeUnitBytes, volumeSizeMaxBytes } = LIMITS
+  if (sizeBytes > 0 && sizeBytes <= volumeSizeMaxBytes && sizeBytes % volumeSizeUnitBytes === 0) return
+  throw new DriverError(
+    'invalid',
+    `Expected a volume of whole MiB, at most ${formatBytes(volumeSizeMaxBytes)}, got ${sizeBytes} bytes`,
+  )
+}
+
+export function checkAtLeast(sizeBytes: number, source: { what: string; sizeBytes: number }): void {
+  if (sizeBytes >= source.sizeBytes) return
+  const [least, wanted] = [formatBytes(source.sizeBytes), formatBytes(sizeBytes)]
+  throw new DriverError(
+    'invalid',
+    `Expected the new size to be at least that of the ${source.what} (${least}), got ${wanted}`,
+  )
+}
+
+export async function checkSizeIs(directory: string, sizeBytes: number): Promise<void> {
+  const chain = await needChain(directory, 'volume')
+  if (chain.sizeBytes === sizeBytes) return
+  const [wanted, found] = [formatBytes(sizeBytes), formatBytes(chain.sizeBytes)]
+  throw new DriverError('invalid', `Expected volume ${basename(directory)} to have ${wanted}, got ${found}`)
+}
