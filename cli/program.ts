@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { backendCommands, projectCommands } from './commands/backend.ts'
 import { backupCommands } from './commands/backup.ts'
+import { eventCommands } from './commands/event.ts'
 import { imageCommands } from './commands/image.ts'
 import { operationCommands } from './commands/operation.ts'
 import { snapshotCommands } from './commands/snapshot.ts'
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   operationCommands(program)
   backendCommands(program)
   projectCommands(program)
+  eventCommands(program)
   program.addHelpText('after', HELP)
   return program
 }

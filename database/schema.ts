@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 import type { Artifact } from '../domain/artifacts.ts'
+import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
@@ -15,6 +16,10 @@ export interface Schema {
   attempts: AttemptsTable
   controls: ControlsTable
   uploads: UploadsTable
+  events: EventsTable
+  eventLog: EventLogTable
+  webhooks: WebhooksTable
+  webhookDeliveries: WebhookDeliveriesTable
 }
 
 interface ResourceColumns {
@@ -178,4 +183,60 @@ export interface UploadsTable {
   imageId: string
   token: string
   leaseExpiresAtMs: number
+}
+
+export interface EventsTable {
+  id: number
+  projectId: string
+  operationId: string
+  resourceId: string
+  type: EventType
+  /** JSON of those columns of the operation that change, as they were then. */
+  payload: string
+  createdAt: string
+}
+
+/** One row: how far the log goes. */
+export interface EventLogTable {
+  id: number
+  lastId: number
+  prunedId: number
+}
+
+export interface WebhooksTable {
+  id: string
+  projectId: string
+  url: string
+  /** Base64: encrypted with the key in the key file. */
+  sealedSecret: string
+  /** `failing`: given up until somebody resumes it. */
+  state: 'active' | 'failing'
+  /** 1: progress is delivered, too. */
+  progress: number
+  /** Everything up to this event was delivered. */
+  cursorId: number
+  /** 1: retention removed events before they could be delivered. */
+  missedEvents: Generated<number>
+  /** In a row. */
+  failures: Generated<number>
+  failingSinceMs: Generated<number>
+  nextTryAtMs: Generated<number>
+  leaseToken: Generated<number>
+  leaseExpiresAtMs: Generated<number>
+  lastError: string | null
+  createdAt: string
+}
+
+/** How the newest deliveries went: one row for each event, whatever the number of tries. */
+export interface WebhookDeliveriesTable {
+  webhookId: string
+  eventId: number
+  type: EventType
+  operationId: string
+  tries: number
+  httpStatus: number | null
+  error: string | null
+  durationMs: number
+  triedAt: string
+  delivered: number
 }

@@ -7,6 +7,7 @@ import {
   type OperationSpecs,
   type ResourceRole,
 } from '../../domain/operations.ts'
+import { recordEvent } from '../events/record.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
 import { cancelInTransaction } from './cancel.ts'
 
@@ -66,6 +67,7 @@ export async function acceptOperation<K extends OperationKind>(
     await lock(tx, { operationId, kind: request.kind, name, role, resourceId })
   }
   await planArtifacts(tx, operationId, request.artifacts ?? [])
+  await recordEvent(tx, operationId, 'accepted')
   return operationId
 }
 

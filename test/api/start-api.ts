@@ -15,6 +15,7 @@ import { tempDir } from '../support/temp-dir.ts'
 export interface TestApi {
   readonly app: FastifyInstance
   readonly database: Database
+  readonly databaseFile: string
   readonly store: ImageStore
   readonly dispatched: string[]
   readonly url: string
@@ -24,7 +25,8 @@ export interface TestApi {
 /** A real API on a port of its own, with a real database and image store; operations are accepted, and end only by the test's hand. */
 export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
   const folder = await tempDir()
-  const database = await openDatabase(join(folder, 'volflow.db'))
+  const databaseFile = join(folder, 'volflow.db')
+  const database = await openDatabase(databaseFile)
   const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
   const dispatched: string[] = []
   const app = createApi({
@@ -44,5 +46,5 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     await app.close()
     await database.destroy()
   })
-  return { app, database, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
+  return { app, database, databaseFile, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
 }
