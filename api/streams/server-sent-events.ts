@@ -39,6 +39,8 @@ export async function streamEvents(
     connection: 'close',
     'x-openstack-request-id': request.id,
   })
+  // News may come late, but the answer begins now.
+  response.flushHeaders()
   const signal = AbortSignal.any([gone.signal, closing])
   try {
     await work({

@@ -43,6 +43,7 @@ const TABLES = `
   create table attempts (operation_id, activity);
   create table uploads (image_id, lease_expires_at_ms);
   create table idempotency_keys (idempotency_key, operation_id);
+  create table events (id, operation_id, type);
 `
 
 export async function makeSample(folder: string): Promise<Sample> {
@@ -112,5 +113,6 @@ function rows(backupBytes: number): string {
     insert into backups values ('${IDS.backup}', '${PROJECT}', 'available', ${backupBytes}, 'local', null);
     insert into operations values ('${IDS.operation}', 'create-volume', 'succeeded', '2026-01-01T00:00:00Z', null);
     insert into idempotency_keys values ('key-1', '${IDS.operation}');
+    insert into events values (1, '${IDS.operation}', 'accepted'), (2, '${IDS.operation}', 'ended');
   `
 }
