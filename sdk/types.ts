@@ -245,8 +245,11 @@ export interface OperationEvent {
     | 'started'
     | 'progress'
     | 'attempt-failed'
+    | 'waiting'
+    | 'controls-changed'
     | 'requeued'
     | 'cancel-requested'
+    | 'abandoned'
     | 'committing'
     | 'ended'
   /**
@@ -295,6 +298,18 @@ export interface Operation1 {
    */
   lastError: string | null
   nextRetryAt: string | null
+  /**
+   * Why it does not advance: `paused`, or what it waits for
+   */
+  waitingFor: string | null
+  /**
+   * On request; its backend or its project may be paused besides
+   */
+  paused: boolean
+  /**
+   * Bytes a second
+   */
+  rateLimitBytes: number | null
   cancelRequested: boolean
   /**
    * Past the commit point: it can no longer be cancelled

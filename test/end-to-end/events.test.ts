@@ -53,5 +53,5 @@ test('who follows the events sees every change once, although control worker and
 
 /** Of the others the log keeps the newest only. */
 function isKept(type: string): boolean {
-  return type !== 'progress' && type !== 'attempt-failed'
+  return !['progress', 'attempt-failed', 'waiting'].includes(type)
 }
