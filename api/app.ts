@@ -13,6 +13,7 @@ import { healthRoutes } from './health.ts'
 import { HttpError } from './http-error.ts'
 import { nativeRoutes } from './native/routes.ts'
 import { OPENAPI_OPTIONS } from './openapi.ts'
+import { EventBell } from './streams/event-bell.ts'
 import { answerUnknownRoutes } from './unknown-route.ts'
 
 /** The HTTP server, not yet listening. Closing it ends watchers and uploads; the latter leave their images `queued`. */
@@ -28,7 +29,12 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   }).withTypeProvider<ZodTypeProvider>()
   const closing = new AbortController()
   const dispatches = new Dispatches(deps)
-  const context: ApiContext = { ...deps, dispatches, closing: closing.signal }
+  const context: ApiContext = {
+    ...deps,
+    dispatches,
+    bell: new EventBell(deps.database, deps.logger),
+    closing: closing.signal,
+  }
 
   app.setValidatorCompiler(validatorCompiler)
   app.setSerializerCompiler(serializerCompiler)

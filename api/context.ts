@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { ZodTypeProvider } from 'fastify-type-provider-zod'
 import type { ApiDependencies } from './dependencies.ts'
 import type { Dispatches } from './dispatches.ts'
+import type { EventBell } from './streams/event-bell.ts'
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -15,6 +16,7 @@ export type App = FastifyInstance<
 /** What every route gets. */
 export interface ApiContext extends ApiDependencies {
   readonly dispatches: Dispatches
+  readonly bell: EventBell
   /** Aborted when the server closes: uploads and watchers end instead of holding it up. */
   readonly closing: AbortSignal
 }

@@ -16,6 +16,7 @@ interface Answer {
 export function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const { status, ...answer } = answerOf(error, request)
   if (status >= 500) request.log.error({ err: error }, 'request failed')
+  if (status === 503) void reply.header('retry-after', '5')
   return reply
     .code(status)
     .type('application/json')

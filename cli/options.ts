@@ -49,9 +49,14 @@ function parsePair(text: string, earlier: Record<string, string> = {}): Record<s
   return { ...earlier, [key]: rest.join('=') }
 }
 
-function parseCount(text: string): number {
+export function parseCount(text: string): number {
   if (/^[1-9]\d{0,5}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected a whole number from 1.')
+}
+
+export function parseEventId(text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Expected the id of an event, or 0.')
 }
 
 function asArgument<T>(parse: () => T): T {

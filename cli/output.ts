@@ -8,14 +8,15 @@ export function printResult(session: Session, document: unknown, text: () => str
 
 export function printTable(
   session: Session,
-  page: { items: unknown; next: string | null },
+  page: { items: unknown; next: string | number | null },
   columns: readonly string[],
   rows: readonly Row[],
+  nextOption: '--marker' | '--after' = '--marker',
 ): void {
   printResult(session, page, () => formatTable(process.stdout, columns, rows))
   if (page.next === null || session.json) return
   process.stderr.write(
-    `There are more: --marker ${page.next} shows the next page, --limit makes pages larger.\n`,
+    `There are more: ${nextOption} ${page.next} shows the next page, --limit makes pages larger.\n`,
   )
 }
 

@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { backendCommands, projectCommands } from './commands/backend.ts'
 import { backupCommands } from './commands/backup.ts'
+import { eventCommands } from './commands/event.ts'
 import { imageCommands } from './commands/image.ts'
 import { operationCommands } from './commands/operation.ts'
 import { scheduleCommands } from './commands/schedule.ts'
@@ -26,6 +27,7 @@ export function createProgram(): Command {
   operationCommands(program)
   backendCommands(program)
   projectCommands(program)
+  eventCommands(program)
   program.addHelpText('after', HELP)
   return program
 }

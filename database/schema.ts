@@ -1,5 +1,6 @@
 import type { Generated } from 'kysely'
 import type { Artifact } from '../domain/artifacts.ts'
+import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 
@@ -18,6 +19,8 @@ export interface Schema {
   uploads: UploadsTable
   schedules: SchedulesTable
   scheduleRuns: ScheduleRunsTable
+  events: EventsTable
+  eventLog: EventLogTable
 }
 
 interface ResourceColumns {
@@ -231,4 +234,22 @@ export interface ScheduleRunsTable {
   incremental: number | null
   operationId: string | null
   backupId: string | null
+}
+
+export interface EventsTable {
+  id: number
+  projectId: string
+  operationId: string
+  resourceId: string
+  type: EventType
+  /** JSON of those columns of the operation that change, as they were then. */
+  payload: string
+  createdAt: string
+}
+
+/** One row: how far the log goes. */
+export interface EventLogTable {
+  id: number
+  lastId: number
+  prunedId: number
 }

@@ -137,6 +137,15 @@ export const LIMITS = {
   flushWarnMs: 100,
   stickyTimeoutMs: 2_000,
   dispatchBatch: 50,
+  /** Some 200 MB of log; with eight events of an operation, 30,000 operations. */
+  eventsMax: 250_000,
+  /** Time to bring a receiver of events back after a weekend. */
+  eventAgeMaxMs: 7 * 86_400_000,
+  pruneIntervalMs: 60_000,
+  /** Events that are removed in one transaction: some 10 ms. */
+  pruneBatch: 1000,
+  /** Of an error's message in an event: the rest is with the operation. */
+  eventMessageLengthMax: 2000,
   openFilesPerProcess: 1024,
   inspectorReadBytes: 16 * MiB,
   /** Mapping tables of an uploaded qcow2 that are walked: all of them for 2 TiB of data in 64 KiB clusters, in under a second. */
@@ -144,10 +153,16 @@ export const LIMITS = {
   /** An upload is hashed and written in pieces of this size; two of them are in memory per upload. */
   uploadBlockBytes: MiB,
   watchersMax: 1000,
-  /** A watcher looks often in the first second, in which most operations end, and then at a pace that costs little. */
-  watchFirstIntervalMs: 10,
-  watchFirstMs: 1_000,
-  watchIntervalMs: 200,
+  /** How often the log is asked for news while somebody watches: once for all watchers, a query of some 20 µs. */
+  watchIntervalMs: 10,
+  /** ... while the database does not answer. */
+  watchRetryMs: 1_000,
+  /** News that are handed to the watchers at a time; the rest follows at once. */
+  watchBatch: 1000,
+  /** Events that are written to a watcher before it must have taken them: some 100 KiB. */
+  watchEvents: 100,
+  /** A watcher that takes nothing for so long is cut off; it comes back and goes on where it was. */
+  watchStallMs: 10_000,
   /** Below the idle timeouts of common proxies. */
   watchCommentMs: 10_000,
   /** Dispatches under way at once while Temporal is slow; beyond this the sweeper does them. */

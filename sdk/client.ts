@@ -1,5 +1,5 @@
 import { UnreachableError } from './errors.ts'
-import { asUnreachable, readEvents, withReconnect } from './event-stream.ts'
+import { asUnreachable, readEvents, type StreamMessage, withReconnect } from './event-stream.ts'
 import { type Body, type ClientOptions, type HttpRequest, type RequestOptions, sendRequest } from './http.ts'
 import type {
   Accepted,
@@ -14,10 +14,12 @@ import type {
   CreateSnapshotInput,
   CreateVolumeInput,
   ExtendVolumeInput,
+  EventPage,
   Image,
   ImageAccepted,
   ImagePage,
   Operation,
+  OperationEvent,
   OperationPage,
   Project,
   PauseScheduleInput,
@@ -62,6 +64,14 @@ export interface ControlChange {
   readonly paused?: boolean
   /** Bytes a second; null: no limit. */
   readonly rateLimitBytes?: number | null
+}
+
+export interface EventFilter {
+  readonly operationId?: string
+  /** The resource that the operation is about. */
+  readonly resourceId?: string
+  /** Only events with a larger id; 0: from the oldest that is kept. */
+  readonly after?: number
 }
 
 export interface UploadOptions extends RequestOptions {
@@ -275,7 +285,8 @@ export class VolflowClient {
 
   /** The operation now and after each change, until it has ended. Survives a service that is started again meanwhile. */
   watchOperation(id: string, { signal }: Pick<RequestOptions, 'signal'> = {}): AsyncIterable<Operation> {
-    return withReconnect(() => this.#events(id, signal), hasEnded, signal)
+    const path = `/operations/${encodeURIComponent(id)}/events`
+    return withReconnect<Operation>((lastId) => this.#stream({ path, lastId, signal }), hasEnded, signal)
   }
 
   /** Resolves with the ended operation, whichever way it ended. */
@@ -290,15 +301,40 @@ export class VolflowClient {
     throw new Error('A watch ends with an ended operation')
   }
 
-  async *#events(id: string, signal: AbortSignal | undefined): AsyncGenerator<Operation> {
-    const path = `/operations/${encodeURIComponent(id)}/events`
-    const headers = { accept: 'text/event-stream' }
-    const request: HttpRequest = { method: 'GET', path, headers, timeoutMs: 0 }
-    const response = await sendRequest(this.#options, signal === undefined ? request : { ...request, signal })
-    if (response.body === null) return
-    for await (const data of asUnreachable(readEvents(response.body), this.#options.baseUrl)) {
-      yield JSON.parse(data) as Operation
+  /** Events of the project, oldest first. */
+  listEvents(filter: EventFilter & { limit?: number } = {}, options?: RequestOptions): Promise<EventPage> {
+    return this.#json({ method: 'GET', path: '/events', query: { ...filter }, ...options })
+  }
+
+  /**
+   * Events as they come, without an end; without `after` from now on. Each once, in order: where the connection is lost, or the service
+   * is started again, it goes on behind the last one.
+   */
+  followEvents(
+    filter: EventFilter = {},
+    { signal }: Pick<RequestOptions, 'signal'> = {},
+  ): AsyncIterable<OperationEvent> {
+    const query = { ...filter }
+    const open = (lastId?: string) => this.#stream({ path: '/events/stream', query, lastId, signal })
+    return withReconnect<OperationEvent>(open, () => false, signal)
+  }
+
+  async *#stream({
+    path,
+    query = {},
+    lastId,
+    signal,
+  }: Pick<HttpRequest, 'path' | 'query'> & {
+    lastId: string | undefined
+    signal: AbortSignal | undefined
+  }): AsyncGenerator<StreamMessage> {
+    const headers = {
+      accept: 'text/event-stream',
+      ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
     }
+    const request: HttpRequest = { method: 'GET', path, query, headers, timeoutMs: 0 }
+    const response = await sendRequest(this.#options, signal === undefined ? request : { ...request, signal })
+    if (response.body !== null) yield* asUnreachable(readEvents(response.body), this.#options.baseUrl)
   }
 
   async #json<T>(request: HttpRequest): Promise<T> {

@@ -17,11 +17,13 @@ export interface Schemas {
   CreateSnapshotInput: CreateSnapshotInput
   CreateVolumeInput: CreateVolumeInput
   ErrorAnswer: ErrorAnswer
+  EventPage: EventPage
   ExtendVolumeInput: ExtendVolumeInput
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
   Operation: Operation
+  OperationEvent: OperationEvent
   OperationPage: OperationPage
   PauseScheduleInput: PauseScheduleInput
   Project: Project
@@ -281,6 +283,115 @@ export interface ErrorAnswer {
     holderOperationId?: string
     requestId: string
   }
+}
+export interface EventPage {
+  items: OperationEvent[]
+  /**
+   * `after` of the next page; null: this is the last
+   */
+  next: number | null
+}
+export interface OperationEvent {
+  /**
+   * Larger than that of every event before
+   */
+  id: number
+  type:
+    | 'accepted'
+    | 'started'
+    | 'progress'
+    | 'attempt-failed'
+    | 'waiting'
+    | 'controls-changed'
+    | 'requeued'
+    | 'cancel-requested'
+    | 'abandoned'
+    | 'committing'
+    | 'ended'
+  /**
+   * ISO 8601, UTC
+   */
+  createdAt: string
+  operation: Operation1
+}
+/**
+ * As it was right after the change
+ */
+export interface Operation1 {
+  id: string
+  projectId: string
+  userId: string
+  requestId: string
+  kind:
+    | 'upload-image'
+    | 'create-volume'
+    | 'create-volume-from-image'
+    | 'create-volume-from-snapshot'
+    | 'clone-volume'
+    | 'restore-backup'
+    | 'upload-volume-to-image'
+    | 'delete-volume'
+    | 'extend-volume'
+    | 'revert-to-snapshot'
+    | 'delete-image'
+    | 'create-snapshot'
+    | 'delete-snapshot'
+    | 'create-backup'
+    | 'delete-backup'
+    | 'collect-target'
+  state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
+  resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
+  resourceId: string
+  phase: string | null
+  doneBytes: number
+  /**
+   * 0: not known yet
+   */
+  totalBytes: number
+  /**
+   * Really read and written; less than doneBytes where holes, clones or deduplication saved work
+   */
+  movedBytes: number
+  attempt: number
+  /**
+   * Why the last attempt failed
+   */
+  lastError: string | null
+  nextRetryAt: string | null
+  /**
+   * Why it does not advance: `paused`, or what it waits for
+   */
+  waitingFor: string | null
+  /**
+   * On request; its backend or its project may be paused besides
+   */
+  paused: boolean
+  /**
+   * Bytes a second
+   */
+  rateLimitBytes: number | null
+  cancelRequested: boolean
+  /**
+   * Past the commit point: it can no longer be cancelled
+   */
+  committed: boolean
+  error: {
+    code: string
+    message: string
+  } | null
+  result: {
+    [k: string]: string | number | boolean | null
+  } | null
+  /**
+   * It ended, but its resource was no longer its own to update
+   */
+  superseded: boolean
+  /**
+   * ISO 8601, UTC
+   */
+  createdAt: string
+  startedAt: string | null
+  finishedAt: string | null
 }
 export interface ExtendVolumeInput {
   /**

@@ -5,6 +5,7 @@ import { clearLeftovers, reconcile } from '../client/reconciler.ts'
 import { applyChangedSchedules, reconcileSchedules } from '../client/schedules.ts'
 import { sweep } from '../client/sweeper.ts'
 import type { Config } from '../config/config.ts'
+import { pruneEvents } from '../database/events/prune.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -65,6 +66,11 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     }),
     loop('janitor', () => clearLeftovers(client, database), {
       intervalMs: LIMITS.janitorIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('prune events', () => pruneEvents(database, Date.now()), {
+      intervalMs: LIMITS.pruneIntervalMs,
       signal,
       logger,
     }),

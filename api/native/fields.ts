@@ -31,6 +31,12 @@ export const CONTROLS = z
   })
   .refine((change) => Object.keys(change).length > 0, { error: 'paused or rateLimitBytes' })
 
+export const EVENT_ID = z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER)
+
+export const STREAM_HEADERS = z.object({
+  'last-event-id': EVENT_ID.exactOptional().describe('Of the stream before, to go on where it broke'),
+})
+
 export const ID_PARAMS = z.strictObject({ id: ID })
 
 export const PAGE = {

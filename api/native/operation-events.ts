@@ -1,99 +1,60 @@
-import type { ServerResponse } from 'node:http'
-import { setTimeout as delay } from 'node:timers/promises'
-import type { z } from 'zod'
-import { LIMITS } from '../../domain/limits.ts'
+import { eventPosition, eventsAfter } from '../../database/events/read.ts'
+import type { Database } from '../../database/open.ts'
 import { requireOperation } from '../../database/operations/read.ts'
+import { LIMITS } from '../../domain/limits.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
-import { HttpError } from '../http-error.ts'
-import { ERRORS, ID_PARAMS } from './fields.ts'
-import type { OPERATION } from './schemas.ts'
+import { streamEvents } from '../streams/server-sent-events.ts'
+import { ERRORS, ID_PARAMS, STREAM_HEADERS } from './fields.ts'
 import { operationView } from './views.ts'
-
-type Operation = z.infer<typeof OPERATION>
 
 const SCHEMA = {
   tags: ['operations'],
   summary: 'Follow an operation: server-sent events',
   description:
-    'An event `operation` with the whole operation at the start and after each change; the stream ends after the one whose state is final.',
+    'An event `operation` with the whole operation at the start and after each change; the stream ends after the one whose state is ' +
+    'final. A slow reader misses steps in between, and never the newest state; `/events/stream` tells every one.',
   produces: ['text/event-stream'],
   params: ID_PARAMS,
+  headers: STREAM_HEADERS,
   response: ERRORS,
 }
 
 export function operationEventRoutes(app: App, context: ApiContext): void {
-  let watchers = 0
+  const { database, bell, closing } = context
   app.get('/operations/:id/events', { schema: SCHEMA }, async (request, reply) => {
     const key = { operationId: request.params.id, projectId: actorOf(request).projectId }
-    const read = async () => operationView(await requireOperation(context.database, key))
-    const first = await read()
-    if (watchers >= LIMITS.watchersMax) {
-      void reply.header('retry-after', '5')
-      throw new HttpError(
-        503,
-        'tooManyWatchers',
-        'Too many clients watch operations now. Try again, or ask for the operation.',
-      )
-    }
-    watchers += 1
+    let sent = await seenBefore(database, key, request.headers['last-event-id'])
+    const watching = bell.watch((event) => event.operationId === key.operationId)
     try {
-      reply.hijack()
-      await stream(reply.raw, request.id, { first, read, closing: context.closing })
-    } catch (error) {
-      request.log.error({ err: error }, 'watching an operation failed')
+      await streamEvents(request, reply, closing, async (stream) => {
+        for (;;) {
+          const isQuiet = !(await watching.news(LIMITS.watchCommentMs, stream.signal))
+          // In this order: the operation is at least as new as the id that it is sent under.
+          const { lastId } = await eventPosition(database)
+          const operation = operationView(await requireOperation(database, key))
+          const data = JSON.stringify(operation)
+          if (data !== sent || operation.finishedAt !== null)
+            await stream.send([{ id: lastId, event: 'operation', data: operation }])
+          else if (isQuiet) await stream.ping(lastId)
+          sent = data
+          if (operation.finishedAt !== null) return
+        }
+      })
     } finally {
-      watchers -= 1
-      reply.raw.end()
+      watching.stop()
     }
   })
 }
 
-interface Watch {
-  readonly first: Operation
-  readonly read: () => Promise<Operation>
-  readonly closing: AbortSignal
-}
-
-async function stream(
-  response: ServerResponse,
-  requestId: string,
-  { first, read, closing }: Watch,
-): Promise<void> {
-  const gone = new AbortController()
-  response.once('close', () => gone.abort())
-  const signal = AbortSignal.any([gone.signal, closing])
-  response.writeHead(200, {
-    'content-type': 'text/event-stream',
-    // Kept alive after its end, it would hold up a service that is being stopped.
-    connection: 'close',
-    'cache-control': 'no-store',
-    'x-accel-buffering': 'no',
-    'x-openstack-request-id': requestId,
-  })
-  const startedMs = performance.now()
-  let sent = ''
-  let sentMs = startedMs
-  for (let operation = first; !signal.aborted; operation = await read()) {
-    // A slow reader misses steps in between, and never the newest state: nothing queues up for it here.
-    if (!response.writableNeedDrain) {
-      const data = JSON.stringify(operation)
-      const message = data === sent ? comment(sentMs) : `event: operation\ndata: ${data}\n\n`
-      if (message !== undefined) {
-        response.write(message)
-        sentMs = performance.now()
-      }
-      sent = data
-      if (operation.finishedAt !== null) return
-    }
-    const isNew = performance.now() - startedMs < LIMITS.watchFirstMs
-    await delay(isNew ? LIMITS.watchFirstIntervalMs : LIMITS.watchIntervalMs, undefined, { signal }).catch(
-      () => undefined,
-    )
-  }
-}
-
-/** Keeps the connection alive, and shows a dead one. */
-function comment(sentMs: number): string | undefined {
-  return performance.now() - sentMs >= LIMITS.watchCommentMs ? ': still here\n\n' : undefined
+/** What a client that comes back has seen already: the operation, if nothing happened to it since. Throws RequestError 404. */
+async function seenBefore(
+  database: Database,
+  key: { operationId: string; projectId: string },
+  lastEventId: number | undefined,
+): Promise<string> {
+  const operation = JSON.stringify(operationView(await requireOperation(database, key)))
+  if (lastEventId === undefined) return ''
+  const news = await eventsAfter(database, key, { afterId: lastEventId, limit: 1 })
+  return news.length === 0 ? operation : ''
 }

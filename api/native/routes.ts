@@ -1,6 +1,7 @@
 import type { ApiContext, App } from '../context.ts'
 import { backupRoutes } from './backups.ts'
 import { controlRoutes } from './controls.ts'
+import { eventRoutes } from './events.ts'
 import { imageRoutes } from './images.ts'
 import { imageFileRoutes } from './image-file.ts'
 import { operationEventRoutes } from './operation-events.ts'
@@ -17,6 +18,7 @@ import { volumeRoutes } from './volumes.ts'
 export function nativeRoutes(app: App, context: ApiContext): void {
   operationRoutes(app, context)
   operationEventRoutes(app, context)
+  eventRoutes(app, context)
   imageRoutes(app, context)
   imageFileRoutes(app, context)
   volumeRoutes(app, context)

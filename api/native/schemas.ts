@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { EVENT_TYPES } from '../../domain/events.ts'
 import { OPERATION_KINDS, type OperationKind } from '../../domain/operations.ts'
 
 export const TIME = z.string().describe('ISO 8601, UTC')
@@ -55,6 +56,15 @@ export const OPERATION = z
     finishedAt: TIME.nullable(),
   })
   .meta({ id: 'Operation' })
+
+export const EVENT = z
+  .object({
+    id: z.int().min(1).describe('Larger than that of every event before'),
+    type: z.enum(EVENT_TYPES),
+    createdAt: TIME,
+    operation: OPERATION.describe('As it was right after the change'),
+  })
+  .meta({ id: 'OperationEvent' })
 
 export const IMAGE = z
   .object({
@@ -141,6 +151,13 @@ export const page = <T extends z.ZodType>(id: string, item: T) =>
       next: z.string().nullable().describe('The marker of the next page; null: this is the last'),
     })
     .meta({ id })
+
+export const EVENT_PAGE = z
+  .object({
+    items: z.array(EVENT),
+    next: z.int().nullable().describe('`after` of the next page; null: this is the last'),
+  })
+  .meta({ id: 'EventPage' })
 
 export const OPERATION_PAGE = page('OperationPage', OPERATION)
 export const IMAGE_PAGE = page('ImagePage', IMAGE)

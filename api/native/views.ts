@@ -1,7 +1,8 @@
 import type { z } from 'zod'
+import type { EventRow } from '../../database/events/read.ts'
 import type { OperationRow } from '../../database/operations/read.ts'
 import type { BackupRow, ImageRow, SnapshotRow, VolumeRow } from '../../database/read.ts'
-import type { BACKUP, IMAGE, OPERATION, SNAPSHOT, VOLUME } from './schemas.ts'
+import type { BACKUP, EVENT, IMAGE, OPERATION, SNAPSHOT, VOLUME } from './schemas.ts'
 
 type Strings = Record<string, string>
 
@@ -25,6 +26,10 @@ export function operationView(row: OperationRow): z.infer<typeof OPERATION> {
     superseded: row.superseded === 1,
     ...{ createdAt, startedAt, finishedAt },
   }
+}
+
+export function eventView({ id, type, createdAt, operation }: EventRow): z.infer<typeof EVENT> {
+  return { id, type, createdAt, operation: operationView(operation) }
 }
 
 export function volumeView(row: VolumeRow): z.infer<typeof VOLUME> {

@@ -1,11 +1,13 @@
 import type { Migration } from 'kysely/migration'
 import * as initial from './001-initial.ts'
 import * as controls from './002-controls.ts'
+import * as events from './003-events.ts'
 import * as schedules from './004-schedules.ts'
 
 /** All migrations by name, in order; a released one is never edited. */
 export const MIGRATIONS: Record<string, Migration> = {
   '001-initial': initial,
   '002-controls': controls,
+  '003-events': events,
   '004-schedules': schedules,
 }

@@ -1,4 +1,5 @@
 import { RequestError } from '../../domain/errors.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import { requireOperation } from './read.ts'
 
@@ -15,11 +16,14 @@ export async function requestAbandon(
 }
 
 export async function markAbandoned(database: Database, operationId: string): Promise<void> {
-  await database
-    .updateTable('operations')
-    .set({ abandonedAt: new Date().toISOString() })
-    .where('id', '=', operationId)
-    .where('state', 'in', ['pending', 'running'])
-    .where('abandonedAt', 'is', null)
-    .execute()
+  await database.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('operations')
+      .set({ abandonedAt: new Date().toISOString() })
+      .where('id', '=', operationId)
+      .where('state', 'in', ['pending', 'running'])
+      .where('abandonedAt', 'is', null)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 1n) await recordEvent(tx, operationId, 'abandoned')
+  })
 }

@@ -9,6 +9,7 @@ import {
   type Priority,
   type ResourceRole,
 } from '../../domain/operations.ts'
+import { recordEvent } from '../events/record.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
 import { cancelInTransaction } from './cancel.ts'
 
@@ -71,6 +72,7 @@ export async function acceptOperation<K extends OperationKind>(
     await lock(tx, { operationId, kind: request.kind, name, role, resourceId })
   }
   await planArtifacts(tx, operationId, request.artifacts ?? [])
+  await recordEvent(tx, operationId, 'accepted')
   return operationId
 }
 

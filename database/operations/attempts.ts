@@ -1,7 +1,9 @@
 import { LIMITS } from '../../domain/limits.ts'
 import type { Progress } from '../../domain/progress.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import { type Controls, controlsOf, PAUSED } from './controls.ts'
+import type { Tx } from '../resources.ts'
 
 export interface AttemptKey {
   readonly operationId: string
@@ -52,12 +54,13 @@ export async function acquireAttempt(
       .values(row)
       .onConflict((conflict) => conflict.columns(['operationId', 'activity']).doUpdateSet(row))
       .execute()
-    await tx
+    const { numUpdatedRows } = await tx
       .updateTable('operations')
       .set({ attempt: counters.token, nextRetryAt: null, waitingFor: null })
       .where('id', '=', key.operationId)
       .where('state', '=', 'running')
-      .execute()
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 1n) await recordEvent(tx, key.operationId, 'progress')
     return { ...counters, controls: await controlsOf(tx, key.operationId, nowMs) }
   })
 }
@@ -79,17 +82,33 @@ export async function renewAttempt(
       .where('released', '=', 0)
       .executeTakeFirstOrThrow()
     if (numUpdatedRows !== 1n) return undefined
-    if (progress !== undefined) {
-      const { phase, doneBytes, totalBytes, movedBytes } = progress
-      await tx
-        .updateTable('operations')
-        .set({ phase, doneBytes, totalBytes, movedBytes })
-        .where('id', '=', attempt.operationId)
-        .where('state', '=', 'running')
-        .execute()
-    }
-    return controlsOf(tx, attempt.operationId, nowMs)
+    const controls = await controlsOf(tx, attempt.operationId, nowMs)
+    if (progress !== undefined) await showProgress(tx, attempt.operationId, progress)
+    return controls
   })
+}
+
+/** Nothing is written when nothing has changed. */
+async function showProgress(
+  tx: Tx,
+  operationId: string,
+  { phase, doneBytes, totalBytes, movedBytes }: Progress,
+): Promise<void> {
+  const { numUpdatedRows } = await tx
+    .updateTable('operations')
+    .set({ phase, doneBytes, totalBytes, movedBytes })
+    .where('id', '=', operationId)
+    .where('state', '=', 'running')
+    .where((eb) =>
+      eb.or([
+        eb('phase', 'is distinct from', phase),
+        eb('doneBytes', '!=', doneBytes),
+        eb('totalBytes', '!=', totalBytes),
+        eb('movedBytes', '!=', movedBytes),
+      ]),
+    )
+    .executeTakeFirstOrThrow()
+  if (numUpdatedRows === 1n) await recordEvent(tx, operationId, 'progress')
 }
 
 /** Everything below `checkpointBytes` is durable in its target. False: a newer attempt has taken over. */
@@ -133,12 +152,14 @@ export async function releaseAttempt(
       .where('token', '=', attempt.token)
       .executeTakeFirstOrThrow()
     if (numUpdatedRows !== 1n || failure === undefined) return
-    await tx
+    const shown = await tx
       .updateTable('operations')
       .set(failed ? failureColumns(failure) : { waitingFor: PAUSED })
       .where('id', '=', attempt.operationId)
       .where('state', '=', 'running')
-      .execute()
+      .executeTakeFirstOrThrow()
+    if (shown.numUpdatedRows !== 1n) return
+    await recordEvent(tx, attempt.operationId, failed ? 'attempt-failed' : 'waiting')
   })
 }
 

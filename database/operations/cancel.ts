@@ -1,4 +1,5 @@
 import { RequestError } from '../../domain/errors.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import { endInTransaction } from './end.ts'
@@ -47,8 +48,11 @@ export async function cancelInTransaction(
 ): Promise<'ended' | 'requested'> {
   const cancelRequestedAt = operation.cancelRequestedAt ?? new Date().toISOString()
   await tx.updateTable('operations').set({ cancelRequestedAt }).where('id', '=', operationId).execute()
-  if (operation.startedAt !== null) return 'requested'
-  await endInTransaction(tx, operationId, { outcome: 'cancelled' })
+  if (operation.startedAt !== null) {
+    if (operation.cancelRequestedAt === null) await recordEvent(tx, operationId, 'cancel-requested')
+    return 'requested'
+  }
   await tx.deleteFrom('artifacts').where('operationId', '=', operationId).execute()
+  await endInTransaction(tx, operationId, { outcome: 'cancelled' })
   return 'ended'
 }

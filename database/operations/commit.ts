@@ -1,3 +1,4 @@
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 
 /**
@@ -5,13 +6,23 @@ import type { Database } from '../open.ts'
  * requested before, or the operation ended. Repeatable.
  */
 export async function enterCommit(database: Database, operationId: string): Promise<boolean> {
-  const now = new Date().toISOString()
-  const { numUpdatedRows } = await database
-    .updateTable('operations')
-    .set((eb) => ({ commitEnteredAt: eb.fn.coalesce('commitEnteredAt', eb.val(now)) }))
-    .where('id', '=', operationId)
-    .where('state', '=', 'running')
-    .where('cancelRequestedAt', 'is', null)
-    .executeTakeFirstOrThrow()
-  return numUpdatedRows === 1n
+  return database.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('operations')
+      .set({ commitEnteredAt: new Date().toISOString() })
+      .where('id', '=', operationId)
+      .where('state', '=', 'running')
+      .where('cancelRequestedAt', 'is', null)
+      .where('commitEnteredAt', 'is', null)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 1n) await recordEvent(tx, operationId, 'committing')
+    const entered = await tx
+      .selectFrom('operations')
+      .select('id')
+      .where('id', '=', operationId)
+      .where('state', '=', 'running')
+      .where('commitEnteredAt', 'is not', null)
+      .executeTakeFirst()
+    return entered !== undefined
+  })
 }

@@ -1,5 +1,6 @@
 import type { ExpressionBuilder } from 'kysely'
 import { RequestError } from '../../domain/errors.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import type { Schema } from '../schema.ts'
@@ -83,18 +84,21 @@ export async function changeOperation(
   key: { operationId: string; projectId: string },
   change: ControlChange,
 ): Promise<void> {
-  let update = database
-    .updateTable('operations')
-    .set(columnsOf(change))
-    .where('id', '=', key.operationId)
-    .where('projectId', '=', key.projectId)
-    .where('state', 'in', ['pending', 'running'])
-  if (change.paused === true) update = update.where('commitEnteredAt', 'is', null)
-  const { numUpdatedRows } = await update.executeTakeFirstOrThrow()
-  if (numUpdatedRows === 0n) await refuse(database, key)
+  await database.transaction().execute(async (tx) => {
+    let update = tx
+      .updateTable('operations')
+      .set(columnsOf(change))
+      .where('id', '=', key.operationId)
+      .where('projectId', '=', key.projectId)
+      .where('state', 'in', ['pending', 'running'])
+    if (change.paused === true) update = update.where('commitEnteredAt', 'is', null)
+    const { numUpdatedRows } = await update.executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) await refuse(tx, key)
+    await recordEvent(tx, key.operationId, 'controls-changed')
+  })
 }
 
-async function refuse(database: Database, key: { operationId: string; projectId: string }): Promise<never> {
+async function refuse(database: Tx, key: { operationId: string; projectId: string }): Promise<never> {
   const operation = await database
     .selectFrom('operations')
     .select('state')
@@ -163,11 +167,14 @@ export async function setWaiting(
   reason: string | undefined,
   was: string | null,
 ): Promise<void> {
-  await database
-    .updateTable('operations')
-    .set({ waitingFor: reason ?? null })
-    .where('id', '=', operationId)
-    .where('state', '=', 'running')
-    .where('waitingFor', was === null ? 'is' : '=', was)
-    .execute()
+  await database.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('operations')
+      .set({ waitingFor: reason ?? null })
+      .where('id', '=', operationId)
+      .where('state', '=', 'running')
+      .where('waitingFor', was === null ? 'is' : '=', was)
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 1n) await recordEvent(tx, operationId, 'waiting')
+  })
 }

@@ -1,4 +1,5 @@
 import type { OperationKind, OperationState } from '../../domain/operations.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 
 export interface DispatchableOperation {
@@ -114,10 +115,13 @@ export async function markDispatched(database: Database, operationId: string): P
 
 /** The workflow vanished with Temporal's data: start it again; it resumes from the checkpoint. */
 export async function markUndispatched(database: Database, operationId: string): Promise<void> {
-  await database
-    .updateTable('operations')
-    .set({ state: 'pending', dispatchedAt: null })
-    .where('id', '=', operationId)
-    .where('state', 'in', ['pending', 'running'])
-    .execute()
+  await database.transaction().execute(async (tx) => {
+    const { numUpdatedRows } = await tx
+      .updateTable('operations')
+      .set({ state: 'pending', dispatchedAt: null })
+      .where('id', '=', operationId)
+      .where('state', 'in', ['pending', 'running'])
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 1n) await recordEvent(tx, operationId, 'requeued')
+  })
 }

@@ -6,6 +6,7 @@ import {
   type OperationOutcome,
   type ResourceRole,
 } from '../../domain/operations.ts'
+import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import {
   isStored,
@@ -70,6 +71,7 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
       .where('purpose', '=', 'result')
       .execute()
   }
+  await recordEvent(tx, operationId, 'ended')
   return true
 }
 

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { createApi } from '../../api/app.ts'
 import type { ApiDependencies } from '../../api/dependencies.ts'
-import { type Database, openDatabase } from '../../database/open.ts'
+import { type Database, type DatabasePlace, openDatabase } from '../../database/open.ts'
 import { requestAbandon } from '../../database/operations/abandon.ts'
 import { requestCancel } from '../../database/operations/cancel.ts'
 import type { ImageStore } from '../../drivers/images/driver.ts'
@@ -16,6 +16,7 @@ import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 export interface TestApi {
   readonly app: FastifyInstance
   readonly database: Database
+  readonly place: DatabasePlace
   readonly store: ImageStore
   readonly dispatched: string[]
   readonly url: string
@@ -47,5 +48,5 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     await database.destroy()
     await remove()
   })
-  return { app, database, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
+  return { app, database, place, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
 }

@@ -84,6 +84,14 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     plant: ({ sql }) => sql(`insert into schedule_runs values ('r', 's', 'waiting', null)`),
     found: /run r of schedule s is still waiting/,
   },
+  'an operation that ended and went on': {
+    plant: ({ sql }) => sql(`insert into events values (3, '${IDS.operation}', 'progress')`),
+    found: /events of operation create-volume\/5{8}-.* are accepted, ended, progress/,
+  },
+  'an operation that ended without an event': {
+    plant: ({ sql }) => sql(`delete from events where type = 'ended'`),
+    found: /events of operation create-volume\/5{8}-.* are accepted$/,
+  },
   'a snapshot without its volume': {
     plant: ({ sql }) => sql(`update snapshots set volume_id = '${IDS.stranger}'`),
     found: /belongs to volume 9{8}-.*, which is gone/,

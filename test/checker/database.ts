@@ -19,6 +19,7 @@ export interface Rows {
   readonly idempotency_keys: readonly Row[]
   readonly schedules: readonly Row[]
   readonly schedule_runs: readonly Row[]
+  readonly events: readonly Row[]
 }
 
 const TABLES = [
@@ -34,6 +35,7 @@ const TABLES = [
   'idempotency_keys',
   'schedules',
   'schedule_runs',
+  'events',
 ] as const satisfies readonly (keyof Rows)[]
 
 /** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
@@ -81,6 +83,7 @@ export function checkDatabase(rows: Rows): string[] {
     ...rows.uploads
       .filter((upload) => Number(upload.lease_expires_at_ms) < Date.now())
       .map((upload) => `database: upload of image ${upload.image_id} expired and is still there`),
+    ...brokenStories(rows),
     ...danglingReferences(rows),
   ]
 }
@@ -117,6 +120,23 @@ function leftoverRows(rows: Rows): string[] {
       (attempt) => `database: attempt of ${attempt.activity} of operation ${attempt.operation_id}`,
     ),
   ]
+}
+
+/** The events of an ended operation, as far as they are still kept: accepted first, ended last, and each of these once. */
+function brokenStories({ operations, events }: Rows): string[] {
+  const stories = Map.groupBy(
+    events.toSorted((a, b) => Number(a.id) - Number(b.id)),
+    ({ operation_id: operationId }) => operationId,
+  )
+  return operations.flatMap(({ id, kind, finished_at: finishedAt }) => {
+    const types = stories.get(id ?? '')?.map(({ type }) => String(type))
+    if (types === undefined || finishedAt === null) return []
+    const isWhole =
+      types.lastIndexOf('accepted') <= 0 &&
+      types.indexOf('ended') === types.length - 1 &&
+      types.filter((type) => type === 'progress').length <= 1
+    return isWhole ? [] : [`database: the events of operation ${kind}/${id} are ${types.join(', ')}`]
+  })
 }
 
 function danglingReferences(rows: Rows): string[] {

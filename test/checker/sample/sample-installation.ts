@@ -45,6 +45,7 @@ const TABLES = `
   create table idempotency_keys (idempotency_key, operation_id);
   create table schedules (id, paused);
   create table schedule_runs (id, schedule_id, outcome, operation_id);
+  create table events (id, operation_id, type);
 `
 
 export async function makeSample(folder: string): Promise<Sample> {
@@ -114,5 +115,6 @@ function rows(backupBytes: number): string {
     insert into backups values ('${IDS.backup}', '${PROJECT}', 'available', ${backupBytes}, 'local', null);
     insert into operations values ('${IDS.operation}', 'create-volume', 'succeeded', '2026-01-01T00:00:00Z', null);
     insert into idempotency_keys values ('key-1', '${IDS.operation}');
+    insert into events values (1, '${IDS.operation}', 'accepted'), (2, '${IDS.operation}', 'ended');
   `
 }
