@@ -21,11 +21,14 @@ export interface Schemas {
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
+  MigrateVolumeInput: MigrateVolumeInput
   Operation: Operation
   OperationPage: OperationPage
   PauseScheduleInput: PauseScheduleInput
   Project: Project
   Readiness: Readiness
+  ReimageVolumeInput: ReimageVolumeInput
+  RestoreIntoVolumeInput: RestoreIntoVolumeInput
   RevertVolumeInput: RevertVolumeInput
   Schedule: Schedule
   SchedulePage: SchedulePage
@@ -57,6 +60,9 @@ export interface Operation {
     | 'clone-volume'
     | 'restore-backup'
     | 'upload-volume-to-image'
+    | 'restore-backup-into-volume'
+    | 'reimage-volume'
+    | 'migrate-volume'
     | 'delete-volume'
     | 'extend-volume'
     | 'revert-to-snapshot'
@@ -341,6 +347,9 @@ export interface ImagePage {
    */
   next: string | null
 }
+export interface MigrateVolumeInput {
+  backend: string
+}
 export interface OperationPage {
   items: Operation[]
   /**
@@ -357,6 +366,12 @@ export interface Readiness {
   checks: {
     [k: string]: string
   }
+}
+export interface ReimageVolumeInput {
+  imageId: string
+}
+export interface RestoreIntoVolumeInput {
+  volumeId: string
 }
 export interface RevertVolumeInput {
   /**
