@@ -1,4 +1,4 @@
-import type { OpenDevice, ReaderSpec } from '../block-io/device.ts'
+import type { OpenDevice, DeviceSpec } from '../block-io/device.ts'
 import { serveDevice } from '../block-io/export.ts'
 import { collect } from '../backup-format/collect.ts'
 import { commitBackup } from '../backup-format/commit.ts'
@@ -7,7 +7,6 @@ import { restoreBackup } from '../backup-format/restore.ts'
 import { uploadBackup } from '../backup-format/upload.ts'
 import { hasOpenOperation } from '../database/operations/read.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
-import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
@@ -22,7 +21,9 @@ export function createBackupActivities(deps: ActivityDependencies) {
     uploadBackup: (input: Input<'create-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
         const snapshot = await place(deps.backends, 'backend', input.backend).openSnapshot(input)
-        return withReader(deps, snapshot, attempt.signal, (source) => upload(deps, input, source, attempt))
+        return withDevice(deps, snapshot, { signal: attempt.signal }, (source) =>
+          upload(deps, input, source, attempt),
+        )
       }),
 
     commitBackup: (input: Input<'create-backup'>): Promise<OperationResult> =>
@@ -42,11 +43,22 @@ export function createBackupActivities(deps: ActivityDependencies) {
       attempted(deps.database, input.operationId, async (attempt) => {
         const driver = place(deps.backends, 'backend', input.backend)
         const volume = await driver.openVolume({ volumeId: input.volumeId, access: 'write' })
-        try {
-          return await download(deps, input, volume, attempt)
-        } finally {
-          await volume.close()
-        }
+        // The volume was made for this operation: what was not written yet reads as zeroes.
+        return withDevice(deps, volume, { signal: attempt.signal, writable: true }, (destination) =>
+          download(deps, input, { destination, freshTarget: true }, attempt),
+        )
+      }),
+
+    /** Into the content that shall replace a volume's. Of a clone only what differs from the backup is fetched and written. */
+    downloadChanges: (
+      input: Input<'restore-backup-into-volume'> & { path: 'clone' | 'blank' },
+    ): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, async (attempt) => {
+        const driver = place(deps.backends, 'backend', input.backend)
+        const content = await driver.openVolume({ volumeId: input.contentId, access: 'write' })
+        return withDevice(deps, content, { signal: attempt.signal, writable: true }, (destination) =>
+          download(deps, input, { destination, freshTarget: input.path === 'blank' }, attempt),
+        )
       }),
 
     removeBackup: (input: Input<'delete-backup'>): Promise<void> =>
@@ -71,7 +83,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
 async function upload(
   deps: ActivityDependencies,
   input: Input<'create-backup'>,
-  source: ReaderSpec,
+  source: DeviceSpec,
   attempt: RunningAttempt,
 ): Promise<OperationResult> {
   const targetSpec = place(deps.targets, 'target', input.target)
@@ -99,48 +111,44 @@ async function upload(
 
 async function download(
   deps: ActivityDependencies,
-  input: Input<'restore-backup'>,
-  volume: OpenDevice,
+  input: { target: string; projectId: string; backupId: string },
+  into: { destination: DeviceSpec; freshTarget: boolean },
   attempt: RunningAttempt,
 ): Promise<OperationResult> {
-  if (volume.plainFile === undefined)
-    throw new DriverError('unsupported', 'Expected a new volume to be a plain file.')
   const targetSpec = place(deps.targets, 'target', input.target)
   const { targetFactoryUrl } = deps
-  const path = volume.plainFile
+  const phase = into.freshTarget ? 'downloading' : 'comparing'
   const before = attempt.movedBytesBefore
   return withRepository(deps, input.target, async (repository) => {
     const { movedBytes } = await restoreBackup(repository, {
       domain: backupDomain(input.projectId),
       backupId: input.backupId,
-      destination: { path, sizeBytes: input.sizeBytes },
-      // The volume was made for this operation: what was not written yet reads as zeroes.
-      freshTarget: true,
+      ...into,
       resumeFromChunk: attempt.resumeFromBytes / repository.chunkBytes,
       signal: attempt.signal,
       pace: (bytes) => attempt.pace(bytes),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: (progress) =>
-        attempt.progress({ ...progress, phase: 'downloading', movedBytes: before + progress.movedBytes }),
+        attempt.progress({ ...progress, phase, movedBytes: before + progress.movedBytes }),
       onCheckpoint: ({ chunk }) => attempt.checkpoint(chunk * repository.chunkBytes),
     })
-    return { path: 'download', movedBytes: before + movedBytes }
+    return { path: into.freshTarget ? 'download' : 'changes', movedBytes: before + movedBytes }
   })
 }
 
-/** Worker threads read plain files themselves, and anything else over NBD. */
-async function withReader<T>(
+/** Worker threads reach plain files themselves, and anything else over NBD. */
+async function withDevice<T>(
   deps: ActivityDependencies,
   device: OpenDevice,
-  signal: AbortSignal,
-  work: (source: ReaderSpec) => Promise<T>,
+  options: { signal: AbortSignal; writable?: boolean },
+  work: (spec: DeviceSpec) => Promise<T>,
 ): Promise<T> {
   try {
     const { plainFile, sizeBytes } = device
     if (plainFile !== undefined) return await work({ kind: 'file', path: plainFile, sizeBytes })
-    const served = await serveDevice(device, { socketDirectory: deps.runFolder, confined: false, signal })
+    const served = await serveDevice(device, { socketDirectory: deps.runFolder, confined: false, ...options })
     try {
-      return await work(served.reader)
+      return await work(served.spec)
     } finally {
       await served.close()
     }

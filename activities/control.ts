@@ -4,6 +4,7 @@ import { quietAtMs } from '../database/operations/attempts.ts'
 import { type BegunOperation, beginOperation } from '../database/operations/begin.ts'
 import { enterCommit } from '../database/operations/commit.ts'
 import { controlsOf } from '../database/operations/controls.ts'
+import { switchBackend } from '../database/operations/switch-backend.ts'
 import { endOperation } from '../database/operations/end.ts'
 import type { OperationEnd } from '../domain/operations.ts'
 
@@ -17,6 +18,8 @@ export function createControlActivities(database: Database) {
       (await controlsOf(database, operationId, Date.now())).paused,
 
     enterCommit: (operationId: string): Promise<boolean> => enterCommit(database, operationId),
+
+    switchBackend: (operationId: string): Promise<void> => switchBackend(database, operationId),
 
     end: (operationId: string, end: OperationEnd): Promise<void> => endOperation(database, operationId, end),
 

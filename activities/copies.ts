@@ -29,6 +29,17 @@ export function createCopyActivities(deps: ActivityDependencies) {
         const source = await place(deps.backends, 'backend', input.backend).openSnapshot(snapshot)
         return using(source, () => copyInto(deps, input, source, 'flatten-copy', attempt))
       }),
+
+    /** A volume into its new backend, where it has the same id. */
+    copyVolume: (input: Input<'migrate-volume'>): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, async (attempt) => {
+        const { volumeId, toBackend } = input
+        const source = await place(deps.backends, 'backend', input.backend).openVolume({
+          volumeId,
+          access: 'read',
+        })
+        return using(source, () => copyInto(deps, { volumeId, backend: toBackend }, source, 'copy', attempt))
+      }),
   }
 }
 

@@ -50,6 +50,7 @@ async function stageRaw(
       onRead: (bytes) => {
         movedBytes += bytes
       },
+      pace: (bytes) => attempt.pace(bytes),
     })
     const staged = await place(deps.stores, 'store', input.store).writeStage(
       input.imageId,

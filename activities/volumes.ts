@@ -1,4 +1,6 @@
+import { DriverError } from '../domain/errors.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
+import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 
@@ -32,6 +34,22 @@ export function createVolumeActivities(deps: ActivityDependencies) {
         return { path: 'copy' }
       }),
 
+    /**
+     * What a volume's new content is written to, beside the old: a clone, of which only the differences are written, or, where
+     * there can be none, zeroes.
+     */
+    makeContent: (input: Input<'restore-backup-into-volume'>): Promise<{ path: 'clone' | 'blank' }> =>
+      attempted(deps.database, input.operationId, () => makeContent(backend(input.backend), input)),
+
+    /** The new content takes the place of the old. */
+    replaceVolume: (input: {
+      operationId: string
+      backend: string
+      volumeId: string
+      contentId: string
+    }): Promise<void> =>
+      attempted(deps.database, input.operationId, () => backend(input.backend).replaceVolume(input)),
+
     removeVolume: (input: Input<'delete-volume'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteVolume(input)),
 
@@ -47,4 +65,24 @@ export function createVolumeActivities(deps: ActivityDependencies) {
     removeSnapshot: (input: Input<'delete-snapshot'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteSnapshot(input)),
   }
+}
+
+async function makeContent(
+  driver: VolumeDriver,
+  input: Input<'restore-backup-into-volume'>,
+): Promise<{ path: 'clone' | 'blank' }> {
+  const { volumeId, snapshotId, contentId, sizeBytes } = input
+  try {
+    if (driver.capabilities.clone) {
+      await driver.createSnapshot({ volumeId, snapshotId })
+      await driver.cloneSnapshot({ volumeId, snapshotId, newVolumeId: contentId, sizeBytes })
+      await driver.deleteSnapshot({ volumeId, snapshotId })
+      return { path: 'clone' }
+    }
+  } catch (error) {
+    // The volume has as many layers as it can have: its new content has but one.
+    if (!(error instanceof DriverError && error.kind === 'unsupported')) throw error
+  }
+  await driver.createVolume({ volumeId: contentId, sizeBytes })
+  return { path: 'blank' }
 }

@@ -1,24 +1,28 @@
 import { workerData } from 'node:worker_threads'
+import type { DeviceSpec } from '../block-io/device.ts'
+import { openReader } from '../block-io/reader.ts'
 import { openWriter } from '../block-io/writer.ts'
 import { type ChunkDownloadSetup, createChunkDownload } from './chunk-download.ts'
-import type { WriterSpec } from './destination.ts'
 import { serveTasks } from './serve-tasks.ts'
 import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
 
 export interface RestoreThreadData {
   readonly target: ThreadTarget
-  readonly destination: WriterSpec
+  readonly destination: DeviceSpec
+  /** Only what the destination does not hold yet is fetched. */
+  readonly compare: boolean
   readonly setup: ChunkDownloadSetup
 }
 
 serveTasks(async () => {
-  const { target: threadTarget, destination, setup } = workerData as RestoreThreadData
+  const { target: threadTarget, destination, compare, setup } = workerData as RestoreThreadData
   const target = await openThreadTarget(threadTarget)
   const writer = await openWriter(destination)
+  const present = compare ? await openReader(destination) : undefined
   return {
-    handle: createChunkDownload(writer, target, setup),
+    handle: createChunkDownload({ writer, present }, target, setup),
     close: async () => {
-      await Promise.all([target.close(), writer.close()])
+      await Promise.all([target.close(), writer.close(), present?.close()])
     },
   }
 })

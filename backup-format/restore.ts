@@ -1,12 +1,13 @@
 /** Writes a backup's bytes to a volume. */
 import pMap from 'p-map'
-import type { BlockWriter } from '../block-io/device.ts'
+import type { BlockReader, BlockWriter, DeviceSpec } from '../block-io/device.ts'
+import { openReader } from '../block-io/reader.ts'
+import { extentsFrom } from '../block-io/extents.ts'
 import { openWriter } from '../block-io/writer.ts'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { createChunkDownload, type DownloadTask } from './chunk-download.ts'
 import type { BackupRequest } from './commit.ts'
-import type { WriterSpec } from './destination.ts'
 import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
 import { chunkCount } from './geometry.ts'
 import { createLine } from './line.ts'
@@ -18,8 +19,11 @@ import type { ThreadTarget } from './thread-target.ts'
 
 export interface RestoreRequest extends BackupRequest {
   /** At least as large as the backup; bytes beyond it become zero. */
-  readonly destination: WriterSpec
-  /** It reads as zeroes wherever this restore has not written: zeroes are skipped. */
+  readonly destination: DeviceSpec
+  /**
+   * It reads as zeroes wherever this restore has not written: zeroes are skipped. Otherwise what is there is compared with the
+   * backup, and only what differs is fetched and written.
+   */
   readonly freshTarget: boolean
   /** Continues an earlier restore to the same destination: chunks before this one are there already. */
   readonly resumeFromChunk?: number
@@ -50,26 +54,37 @@ export async function restoreBackup(
     )
   }
   const writer = await openWriter(request.destination)
-  const executor = startExecutor(repository, request, writer)
+  const present = request.freshTarget ? undefined : await openReader(request.destination)
+  const executor = startExecutor(repository, request, writer, present)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
   const inWork = createLine(executor.capacity)
   try {
-    const restore = new Restore(repository, request, record.sizeBytes, writer, executor)
+    const restore = new Restore(
+      repository,
+      request,
+      { sizeBytes: record.sizeBytes, writer, present },
+      executor,
+    )
     const parts = restoreParts(repository, record, request.resumeFromChunk ?? 0, signal)
     const write = (part: RestorePart) => inWork.pass(() => restore.write(part))
     await pMap(parts, write, { concurrency: executor.capacity, signal })
-    if (!request.freshTarget) {
-      await writer.writeZeroes(record.sizeBytes, request.destination.sizeBytes - record.sizeBytes)
-    }
+    await restore.clear(record.sizeBytes, request.destination.sizeBytes - record.sizeBytes)
     await restore.finish()
     return { movedBytes: restore.movedBytes }
   } finally {
     stop.abort()
     await executor.close()
     await inWork.empty()
+    await present?.close()
     await writer.close()
   }
+}
+
+interface Files {
+  readonly sizeBytes: number
+  readonly writer: BlockWriter
+  readonly present: BlockReader | undefined
 }
 
 class Restore {
@@ -77,7 +92,9 @@ class Restore {
   readonly #request: RestoreRequest
   readonly #sizeBytes: number
   readonly #writer: BlockWriter
-  readonly #executor: Executor<DownloadTask, void>
+  /** What the destination holds; undefined: zeroes. */
+  readonly #present: BlockReader | undefined
+  readonly #executor: Executor<DownloadTask, number>
   /** First chunks of the parts in work. */
   readonly #inWork = new Set<number>()
   /** Parts begin in order: everything before this was begun. */
@@ -90,14 +107,14 @@ class Restore {
   constructor(
     { chunkBytes }: Repository,
     request: RestoreRequest,
-    sizeBytes: number,
-    writer: BlockWriter,
-    executor: Executor<DownloadTask, void>,
+    { sizeBytes, writer, present }: Files,
+    executor: Executor<DownloadTask, number>,
   ) {
     this.#chunkBytes = chunkBytes
     this.#request = request
     this.#sizeBytes = sizeBytes
     this.#writer = writer
+    this.#present = present
     this.#executor = executor
     this.#begunTo = request.resumeFromChunk ?? 0
     this.#flushedTo = this.#begunTo
@@ -111,11 +128,9 @@ class Restore {
     const length = Math.min(part.count * this.#chunkBytes, this.#sizeBytes - offset)
     if (part.entry !== undefined) {
       await this.#request.pace?.(length)
-      await this.#executor.run({ offset, length, entry: part.entry })
-      this.#movedBytes += length
-    } else if (!this.#request.freshTarget) {
-      await this.#writer.writeZeroes(offset, length)
-    }
+      const writtenBytes = await this.#executor.run({ offset, length, entry: part.entry })
+      this.#movedBytes += writtenBytes
+    } else await this.clear(offset, length)
     this.#inWork.delete(part.chunk)
     this.#doneBytes += length
     this.#request.onProgress?.({
@@ -125,6 +140,16 @@ class Restore {
     })
     const segmentChunks = Math.max(1, Math.floor(LIMITS.segmentBytes / this.#chunkBytes))
     if (this.#doneTo() - this.#flushedTo >= segmentChunks) await this.#checkpoint()
+  }
+
+  /** Zeroes where there is anything else. */
+  async clear(offset: number, length: number): Promise<void> {
+    if (this.#present === undefined) return
+    for await (const extent of extentsFrom(this.#present, offset, offset + length)) {
+      if (extent.kind === 'zero') continue
+      await this.#writer.writeZeroes(extent.offset, extent.length)
+      this.#movedBytes += extent.length
+    }
   }
 
   get movedBytes(): number {
@@ -157,12 +182,14 @@ function startExecutor(
   repository: Repository,
   request: RestoreRequest,
   writer: BlockWriter,
-): Executor<DownloadTask, void> {
-  const setup = { domain: request.domain, keys: repository.domain(request.domain).keys }
-  if (request.threads === undefined) {
-    return inlineExecutor(createChunkDownload(writer, repository.target, setup), request.signal)
+  present: BlockReader | undefined,
+): Executor<DownloadTask, number> {
+  const { domain, destination, freshTarget, signal, threads } = request
+  const setup = { domain, keys: repository.domain(domain).keys }
+  if (threads === undefined) {
+    return inlineExecutor(createChunkDownload({ writer, present }, repository.target, setup), signal)
   }
-  const { count, ...target } = request.threads
-  const data: RestoreThreadData = { target, destination: request.destination, setup }
+  const { count, ...target } = threads
+  const data: RestoreThreadData = { target, destination, compare: !freshTarget, setup }
   return threadExecutor('restore-thread', data, count)
 }

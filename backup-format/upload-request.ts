@@ -1,9 +1,9 @@
-import type { Extent, ReaderSpec } from '../block-io/device.ts'
+import type { Extent, DeviceSpec } from '../block-io/device.ts'
 import type { UploadIdentity } from './open-upload.ts'
 import type { ThreadTarget } from './thread-target.ts'
 
 export interface UploadRequest extends UploadIdentity {
-  readonly source: ReaderSpec
+  readonly source: DeviceSpec
   /** What changed since the parent; 'unknown': everything that is allocated is read. */
   readonly changedExtents?: readonly Extent[] | 'unknown'
   /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */

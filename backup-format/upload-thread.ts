@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads'
-import type { ReaderSpec } from '../block-io/device.ts'
+import type { DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { type ChunkUploadSetup, createChunkUpload } from './chunk-upload.ts'
 import { serveTasks } from './serve-tasks.ts'
@@ -7,7 +7,7 @@ import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
 
 export interface UploadThreadData {
   readonly target: ThreadTarget
-  readonly source: ReaderSpec
+  readonly source: DeviceSpec
   readonly setup: ChunkUploadSetup
 }
 

@@ -25,7 +25,7 @@ export async function openSource({
   }
   const server = await serveDevice(source, { socketDirectory, confined, signal })
   try {
-    const reader = await openReader(server.reader)
+    const reader = await openReader(server.spec)
     const close = async () => {
       await reader.close()
       await server.close()

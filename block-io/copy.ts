@@ -43,7 +43,11 @@ export async function copyDevice(options: CopyOptions): Promise<{ movedBytes: nu
   requireRange(target.sizeBytes, 0, lengthBytes)
   signal.throwIfAborted()
   // Opened before anything is written: the flush of this descriptor then reports every write that failed since.
-  const writer = await openWriter({ path: plainFileOf(target), sizeBytes: target.sizeBytes })
+  const writer = await openWriter({
+    kind: 'file',
+    path: plainFileOf(target),
+    sizeBytes: target.sizeBytes,
+  })
   try {
     const reader = await openSource(options)
     try {

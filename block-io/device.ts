@@ -24,8 +24,8 @@ export interface OpenDevice extends BlockDevice {
   close(): Promise<void>
 }
 
-/** How a worker thread reaches the bytes: a plain value. */
-export type ReaderSpec =
+/** How a worker thread reaches the bytes, to read or to write them: a plain value. */
+export type DeviceSpec =
   | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number }
   | {
       readonly kind: 'nbd'

@@ -1,5 +1,5 @@
 /**
- * Serves a device read-only over NBD on a unix socket: to our worker threads, and, for a user's qcow2, from inside a sandbox
+ * Serves a device over NBD on a unix socket, read-only unless asked otherwise: to our worker threads, and, for a user's qcow2, from inside a sandbox
  * that holds that one file and nothing else.
  */
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
@@ -19,13 +19,15 @@ export interface ExportOptions {
   readonly socketDirectory: string
   /** For a container format that a user wrote: the server sees nothing but the file. */
   readonly confined: boolean
+  /** The device was opened for writing, and clients may write. Never together with `confined`. */
+  readonly writable?: boolean
   /** Aborting ends the server; `close` is still needed. */
   readonly signal?: AbortSignal
 }
 
 export interface DeviceExport {
   /** For our NBD client. */
-  readonly reader: NbdSpec
+  readonly spec: NbdSpec
   /** For qemu. */
   readonly blockdev: Blockdev
   /** After a request failed: why the server ended by itself, if it did (or does within a moment). */
@@ -54,7 +56,11 @@ export async function serveDevice(device: BlockDevice, options: ExportOptions): 
     await rm(directory, { recursive: true, force: true }).catch(fileError)
   }
   try {
-    server = watch(options.confined ? await startConfined(device, directory) : startPlain(device, socketPath))
+    server = watch(
+      options.confined
+        ? await startConfined(device, directory)
+        : startPlain(device, socketPath, options.writable === true),
+    )
     await waitForSocket(socketPath, server)
     options.signal?.throwIfAborted()
   } catch (error) {
@@ -63,7 +69,7 @@ export async function serveDevice(device: BlockDevice, options: ExportOptions): 
     throw options.confined ? explainRefusal(error) : error
   }
   return {
-    reader: { kind: 'nbd', socketPath, exportName: EXPORT_NAME, sizeBytes: device.sizeBytes },
+    spec: { kind: 'nbd', socketPath, exportName: EXPORT_NAME, sizeBytes: device.sizeBytes },
     blockdev: { driver: 'nbd', server: { type: 'unix', path: socketPath }, export: EXPORT_NAME },
     ended: () => Promise.race([server?.failed, sleep(LIMITS.exportEndMs, undefined)]),
     close,
@@ -88,18 +94,18 @@ function watch(child: RunningProcess): Server {
   return { process: child, failed: child.exited.then(({ failure = stayed }) => failure) }
 }
 
-function startPlain(device: BlockDevice, socketPath: string): RunningProcess {
-  return startProcess('qemu-storage-daemon', storageDaemonArguments(device.blockdev, socketPath))
+function startPlain(device: BlockDevice, socketPath: string, writable: boolean): RunningProcess {
+  return startProcess('qemu-storage-daemon', storageDaemonArguments(device.blockdev, socketPath, writable))
 }
 
-function storageDaemonArguments(blockdev: Blockdev, socketPath: string): string[] {
+function storageDaemonArguments(blockdev: Blockdev, socketPath: string, writable = false): string[] {
   return [
     '--blockdev',
-    JSON.stringify({ ...blockdev, 'node-name': 'node', 'read-only': true }),
+    JSON.stringify({ ...blockdev, 'node-name': 'node', 'read-only': !writable }),
     '--nbd-server',
     `addr.type=unix,addr.path=${socketPath}`,
     '--export',
-    `type=nbd,id=export,node-name=node,name=${EXPORT_NAME},writable=off`,
+    `type=nbd,id=export,node-name=node,name=${EXPORT_NAME},writable=${writable ? 'on' : 'off'}`,
   ]
 }
 

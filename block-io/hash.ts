@@ -26,7 +26,7 @@ export async function sha256OfDevice(device: BlockDevice, options: HashOptions =
     ...(signal && { signal }),
   })
   try {
-    return await sha256OfReader(await openReader(server.reader), options)
+    return await sha256OfReader(await openReader(server.spec), options)
   } finally {
     await server.close()
   }

@@ -1,12 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
-import type { BlockReader, Extent, ReaderSpec } from './device.ts'
+import type { BlockReader, Extent, DeviceSpec } from './device.ts'
 import { fileError, requireRange } from './file-errors.ts'
 import { mapBlockdev } from './map.ts'
 import { openNbdReader } from './nbd/reader.ts'
 
 /** Opens the bytes that the spec names, in any thread. Throws DriverError, `notFound` when there is no such file. */
-export async function openReader(spec: ReaderSpec): Promise<BlockReader> {
+export async function openReader(spec: DeviceSpec): Promise<BlockReader> {
   if (spec.kind === 'nbd') return openNbdReader(spec)
   return new FileReader(spec.path, await open(spec.path, 'r').catch(fileError), spec.sizeBytes)
 }

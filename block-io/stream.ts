@@ -7,17 +7,20 @@ export interface ContentOptions {
   readonly signal: AbortSignal
   /** Called with the length of each piece that was really read: holes are not. */
   readonly onRead?: (bytes: number) => void
+  /** Resolves when so many bytes may be read. */
+  readonly pace?: (bytes: number) => Promise<void>
 }
 
 /** The whole content from the first byte to the last, zeroes included, some pieces read ahead. Pieces must not be changed. */
 export function contentOf(
   reader: BlockReader,
-  { signal, onRead }: ContentOptions,
+  { signal, onRead, pace }: ContentOptions,
 ): AsyncIterable<Uint8Array> {
   const zeroes = Buffer.alloc(LIMITS.copyPieceBytes)
   const read = async ({ offset, length, kind }: Extent) => {
     signal.throwIfAborted()
     if (kind === 'zero') return zeroes.subarray(0, length)
+    await pace?.(length)
     const bytes = Buffer.allocUnsafeSlow(length)
     await reader.read(bytes, offset)
     onRead?.(length)

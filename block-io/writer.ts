@@ -1,11 +1,13 @@
 import { type FileHandle, open } from 'node:fs/promises'
 import { LIMITS } from '../domain/limits.ts'
-import type { BlockWriter } from './device.ts'
+import type { BlockWriter, DeviceSpec } from './device.ts'
 import { fileError, requireRange } from './file-errors.ts'
+import { openNbdWriter } from './nbd/reader.ts'
 import { runProcess } from './process.ts'
 
-/** Opens an existing plain file for writing within its size. Throws DriverError. */
-export async function openWriter(target: { path: string; sizeBytes: number }): Promise<BlockWriter> {
+/** Opens what exists for writing within its size, in any thread. Throws DriverError. */
+export async function openWriter(target: DeviceSpec): Promise<BlockWriter> {
+  if (target.kind === 'nbd') return openNbdWriter(target)
   return new FileWriter(target.path, await open(target.path, 'r+').catch(fileError), target.sizeBytes)
 }
 

@@ -54,6 +54,29 @@ export interface OperationSpecs {
     backend: string
     sizeBytes: number
   }
+  'restore-backup-into-volume': {
+    volumeId: string
+    backend: string
+    sizeBytes: number
+    backupId: string
+    target: string
+    projectId: string
+    /** The volume that gets the new bytes and takes the place of the old one at the commit. */
+    contentId: string
+    /** Exists while the old bytes are cloned. */
+    snapshotId: string
+  }
+  'reimage-volume': {
+    volumeId: string
+    backend: string
+    sizeBytes: number
+    imageId: string
+    store: string
+    diskFormat: 'raw' | 'qcow2'
+    virtualSizeBytes: number
+    contentId: string
+  }
+  'migrate-volume': { volumeId: string; backend: string; toBackend: string; sizeBytes: number }
   'delete-volume': { volumeId: string; backend: string }
   'extend-volume': { volumeId: string; backend: string; sizeBytes: number }
   /** `sizeBytes` is the volume's, which it keeps. */
@@ -128,7 +151,7 @@ const read = (type: ResourceType, from: readonly string[], busy?: string): Resou
   cancelled: 'previous',
 })
 
-/** The bytes change in one step: whatever happens, they are the old or the new ones. */
+/** The bytes change in one step: whatever happens, they are the old or the new ones, in the old place or the new one. */
 const replaced = (type: ResourceType, busy: string): ResourceRole => ({
   ...read(type, ['available'], busy),
   mode: 'exclusive',
@@ -162,6 +185,12 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     image: { ...newResource('image'), busy: 'saving', succeeded: 'active', failed: 'gone' },
     volume: read('volume', ['available'], 'uploading'),
   },
+  'restore-backup-into-volume': {
+    volume: replaced('volume', 'restoring-backup'),
+    backup: read('backup', ['available', 'restoring'], 'restoring'),
+  },
+  'reimage-volume': { volume: replaced('volume', 'downloading'), image: read('image', ['active']) },
+  'migrate-volume': { volume: replaced('volume', 'maintenance') },
   'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
   'extend-volume': {
     volume: {

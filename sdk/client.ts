@@ -18,6 +18,7 @@ import type {
   Image,
   ImageAccepted,
   ImagePage,
+  MigrateVolumeInput,
   Operation,
   OperationEvent,
   OperationPage,
@@ -27,6 +28,8 @@ import type {
   SchedulePage,
   ScheduleRunPage,
   RevertVolumeInput,
+  ReimageVolumeInput,
+  RestoreIntoVolumeInput,
   Snapshot,
   SnapshotAccepted,
   SnapshotPage,
@@ -159,6 +162,28 @@ export class VolflowClient {
   revertVolume(id: string, snapshot: RevertVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
     const path = `/volumes/${encodeURIComponent(id)}/revert`
     return this.#json({ method: 'POST', path, json: snapshot, ...options })
+  }
+
+  /** Gives the volume the bytes of an image. */
+  reimageVolume(id: string, reimage: ReimageVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/reimage`
+    return this.#json({ method: 'POST', path, json: reimage, ...options })
+  }
+
+  /** Moves the volume to another backend. */
+  migrateVolume(id: string, migrate: MigrateVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/migrate`
+    return this.#json({ method: 'POST', path, json: migrate, ...options })
+  }
+
+  /** Gives a volume that exists the bytes of the backup; `createVolume` with `backupId` makes a new one. */
+  restoreBackup(
+    id: string,
+    restore: RestoreIntoVolumeInput,
+    options?: RequestOptions,
+  ): Promise<VolumeAccepted> {
+    const path = `/backups/${encodeURIComponent(id)}/restore`
+    return this.#json({ method: 'POST', path, json: restore, ...options })
   }
 
   createSnapshot(snapshot: CreateSnapshotInput, options?: RequestOptions): Promise<SnapshotAccepted> {

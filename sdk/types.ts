@@ -22,12 +22,15 @@ export interface Schemas {
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
+  MigrateVolumeInput: MigrateVolumeInput
   Operation: Operation
   OperationEvent: OperationEvent
   OperationPage: OperationPage
   PauseScheduleInput: PauseScheduleInput
   Project: Project
   Readiness: Readiness
+  ReimageVolumeInput: ReimageVolumeInput
+  RestoreIntoVolumeInput: RestoreIntoVolumeInput
   RevertVolumeInput: RevertVolumeInput
   Schedule: Schedule
   SchedulePage: SchedulePage
@@ -59,6 +62,9 @@ export interface Operation {
     | 'clone-volume'
     | 'restore-backup'
     | 'upload-volume-to-image'
+    | 'restore-backup-into-volume'
+    | 'reimage-volume'
+    | 'migrate-volume'
     | 'delete-volume'
     | 'extend-volume'
     | 'revert-to-snapshot'
@@ -330,6 +336,9 @@ export interface Operation1 {
     | 'clone-volume'
     | 'restore-backup'
     | 'upload-volume-to-image'
+    | 'restore-backup-into-volume'
+    | 'reimage-volume'
+    | 'migrate-volume'
     | 'delete-volume'
     | 'extend-volume'
     | 'revert-to-snapshot'
@@ -452,6 +461,9 @@ export interface ImagePage {
    */
   next: string | null
 }
+export interface MigrateVolumeInput {
+  backend: string
+}
 export interface OperationPage {
   items: Operation[]
   /**
@@ -468,6 +480,12 @@ export interface Readiness {
   checks: {
     [k: string]: string
   }
+}
+export interface ReimageVolumeInput {
+  imageId: string
+}
+export interface RestoreIntoVolumeInput {
+  volumeId: string
 }
 export interface RevertVolumeInput {
   /**

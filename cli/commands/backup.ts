@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
 import type { ResourceFilter } from '../../sdk/client.ts'
 import type { Backup, CreateBackupInput } from '../../sdk/types.ts'
@@ -8,7 +8,11 @@ import { printFields, printTable } from '../output.ts'
 import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
+import { concludeVolume } from './volume-copies.ts'
 import { createVolume } from './volume.ts'
+
+/** What only a new volume can be given. */
+const NEW_VOLUME = ['name', 'description', 'metadata', 'size', 'backend']
 
 interface CreateOptions extends Describable {
   readonly snapshot?: string
@@ -19,6 +23,7 @@ interface CreateOptions extends Describable {
 interface RestoreOptions extends Describable {
   readonly size?: number
   readonly backend?: string
+  readonly volume?: string
 }
 
 export function backupCommands(program: Command): void {
@@ -40,16 +45,27 @@ export function backupCommands(program: Command): void {
       await conclude(session, { noun: 'backup', operation, answer, show })
     })
   describable(backup.command('restore'))
-    .description('restore a backup into a new volume')
+    .description('restore a backup into a new volume, or, with --volume, into one that exists')
     .argument('<backup>', 'id or name')
     .addOption(sizeOption('larger than the backup; left out: as large'))
     .option('--backend <name>', 'where to keep the volume')
+    .addOption(
+      new Option('--volume <volume>', 'restore into this one; what it had is gone').conflicts(NEW_VOLUME),
+    )
     .action(async (idOrName: string, options: RestoreOptions, command: Command) => {
       const session = sessionOf(command)
-      const { size, backend } = options
+      const { size, backend, volume } = options
+      const backupId = await resolve(session, 'backup', idOrName)
+      if (volume !== undefined) {
+        const volumeId = await resolve(session, 'volume', volume)
+        return concludeVolume(
+          session,
+          await session.client.restoreBackup(backupId, { volumeId }, session.request),
+        )
+      }
       await createVolume(session, {
         ...describedBy(options),
-        backupId: await resolve(session, 'backup', idOrName),
+        backupId,
         ...(size === undefined ? {} : { sizeBytes: size }),
         ...(backend === undefined ? {} : { backend }),
       })

@@ -44,7 +44,7 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     })
     .where('id', '=', operationId)
     .where('state', 'in', ['pending', 'running'])
-    .returning(['kind', 'resourceType', 'resourceId'])
+    .returning(['kind', 'spec', 'resourceType', 'resourceId'])
     .executeTakeFirst()
   if (operation === undefined) {
     await letGoOfLocks(tx, operationId)

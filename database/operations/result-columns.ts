@@ -1,10 +1,11 @@
-import type { OperationEnd, OperationKind, ResourceType } from '../../domain/operations.ts'
+import type { OperationEnd, OperationKind, OperationSpecs, ResourceType } from '../../domain/operations.ts'
+import { volumeImageMetadata } from '../image-metadata.ts'
 import type { Tx } from '../resources.ts'
 
 /** What an ended operation writes to its resource besides the status: Cinder's and Glance's result columns. */
 export async function applyResult(
   tx: Tx,
-  operation: { kind: OperationKind; resourceType: ResourceType; resourceId: string },
+  operation: { kind: OperationKind; spec: string; resourceType: ResourceType; resourceId: string },
   end: OperationEnd,
 ): Promise<void> {
   const { kind, resourceId } = operation
@@ -36,6 +37,19 @@ export async function applyResult(
     await tx
       .updateTable('images')
       .set({ ...bytes, ...hashes })
+      .where('id', '=', resourceId)
+      .execute()
+  }
+  if (kind === 'reimage-volume' && end.outcome === 'succeeded') {
+    const { imageId } = JSON.parse(operation.spec) as OperationSpecs['reimage-volume']
+    const image = await tx
+      .selectFrom('images')
+      .selectAll()
+      .where('id', '=', imageId)
+      .executeTakeFirstOrThrow()
+    await tx
+      .updateTable('volumes')
+      .set({ imageId, bootable: 1, volumeImageMetadata: volumeImageMetadata(image) })
       .where('id', '=', resourceId)
       .execute()
   }

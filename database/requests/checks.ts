@@ -25,6 +25,21 @@ export function checkAtLeast(sizeBytes: number, source: { what: string; sizeByte
   )
 }
 
+/** Throws RequestError 409 when the volume has snapshots. */
+export async function refuseSnapshots(tx: Tx, volumeId: string): Promise<void> {
+  const snapshot = await tx
+    .selectFrom('snapshots')
+    .select('id')
+    .where('volumeId', '=', volumeId)
+    .executeTakeFirst()
+  if (snapshot === undefined) return
+  throw new RequestError(
+    409,
+    'volumeHasSnapshots',
+    `Volume ${volumeId} still has snapshots (${snapshot.id}). Delete them first.`,
+  )
+}
+
 /** The wanted place, or the first configured one. Throws RequestError 400 that lists what exists. */
 export function choosePlace(
   what: 'backend' | 'store' | 'target',

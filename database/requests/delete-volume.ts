@@ -1,8 +1,8 @@
-import { RequestError } from '../../domain/errors.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import { requireResource, type Tx } from '../resources.ts'
+import { requireResource } from '../resources.ts'
+import { refuseSnapshots } from './checks.ts'
 
 /** Accepts the deletion of a volume. Like Cinder, refuses while the volume has snapshots. */
 export function requestVolumeDeletion(
@@ -19,23 +19,8 @@ export function requestVolumeDeletion(
       resources: { volume: volumeId },
       primary: 'volume',
     })
+    // Last: while a snapshot is being taken, the answer names who holds the volume.
     await refuseSnapshots(tx, volumeId)
     return { operationId, resourceId: volumeId }
   })
-}
-
-/** Last: while a snapshot is being taken, the answer names who holds the volume. */
-async function refuseSnapshots(tx: Tx, volumeId: string): Promise<void> {
-  const snapshot = await tx
-    .selectFrom('snapshots')
-    .select('id')
-    .where('volumeId', '=', volumeId)
-    .executeTakeFirst()
-  if (snapshot !== undefined) {
-    throw new RequestError(
-      409,
-      'volumeHasSnapshots',
-      `Volume ${volumeId} still has snapshots (${snapshot.id}). Delete them first.`,
-    )
-  }
 }

@@ -41,6 +41,11 @@ export interface VolumeDriver {
    * as before or as the snapshot. Either missing: `notFound`; somebody writes the volume: `busy`.
    */
   revertVolume(revert: SnapshotRef & { sizeBytes: number }): Promise<{ path: ClonePath }>
+  /**
+   * The volume gets the bytes of another one of the same size, `contentId`, which is gone afterwards; the old bytes go, and the
+   * volume's snapshots and their clones stay as they are. No volume `contentId`, but `volumeId` is there: done before, fine.
+   */
+  replaceVolume(volume: { volumeId: string; contentId: string }): Promise<void>
   /** `write` opens the volume's own bytes for the caller alone; `read` may be shared. Missing: `notFound`. */
   openVolume(volume: { volumeId: string; access: 'read' | 'write' }): Promise<OpenDevice>
   openSnapshot(snapshot: SnapshotRef): Promise<OpenDevice>

@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest'
+import { listArtifacts } from '../../database/operations/artifacts.ts'
+import { beginOperation } from '../../database/operations/begin.ts'
+import { switchBackend } from '../../database/operations/switch-backend.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { runToEnd } from './end-operation.ts'
 import { startApi, type TestApi } from './start-api.ts'
@@ -11,18 +14,22 @@ async function availableVolume({ client, database }: TestApi, sizeBytes = 4 * Mi
   return operation.resourceId
 }
 
+/** The answer to a request that is refused: nothing came of it. */
 async function refusal(api: TestApi, path: string, payload: unknown) {
-  const before = await api.database.selectFrom('operations').select('id').execute()
+  const before = await everythingOf(api)
   const answer = await api.app.inject({
     method: 'POST',
     url: `/operations/v1${path}`,
     headers: { 'content-type': 'application/json' },
     payload: JSON.stringify(payload),
   })
-  expect(await api.database.selectFrom('operations').select('id').execute()).toEqual(before)
-  expect(await api.database.selectFrom('operationResources').select('operationId').execute()).toEqual([])
-  expect(await api.database.selectFrom('artifacts').select('operationId').execute()).toEqual([])
+  expect(await everythingOf(api)).toEqual(before)
   return { status: answer.statusCode, code: answer.json().error.code }
+}
+
+async function everythingOf({ database }: TestApi) {
+  const tables = ['operations', 'operationResources', 'artifacts', 'volumes', 'images'] as const
+  return Promise.all(tables.map((table) => database.selectFrom(table).selectAll().execute()))
 }
 
 test.for<[string, unknown, number, string]>([
@@ -71,5 +78,114 @@ test('A volume that becomes an image is uploading; then the image has its sizes 
     checksum: result.md5,
     osHashAlgo: 'sha512',
     osHashValue: result.sha512,
+  })
+})
+
+const BACKENDS = { places: { backends: ['local', 'other'], stores: ['files'], targets: ['disk'] } }
+
+async function backupOf({ client, database }: TestApi, volumeId: string): Promise<string> {
+  const { operation } = await client.createBackup({ volumeId })
+  await runToEnd(database, operation.id)
+  return operation.resourceId
+}
+
+async function activeImage({ client, database }: TestApi, virtualSizeBytes: number): Promise<string> {
+  const { id } = await client.createImage({ diskFormat: 'qcow2', name: 'golden' })
+  const { operation } = await client.uploadImage(id, new Blob(['bytes']))
+  await runToEnd(database, operation.id, { outcome: 'succeeded', result: { virtualSizeBytes } })
+  return id
+}
+
+test('A backup is restored into a volume that is large enough, exists and is available, and into no other', async () => {
+  const api = await startApi()
+  const { client, database } = api
+  const origin = await availableVolume(api)
+  const path = `/backups/${await backupOf(api, origin)}/restore`
+  const small = await availableVolume(api, 2 * MiB)
+  const refused = (payload: unknown) => refusal(api, path, payload)
+  expect(await refused({})).toEqual({ status: 400, code: 'invalidRequest' })
+  expect(await refused({ volumeId: origin, sizeBytes: MiB })).toEqual({ status: 400, code: 'invalidRequest' })
+  expect(await refused({ volumeId: NOWHERE })).toEqual({ status: 404, code: 'volumeNotFound' })
+  expect(await refused({ volumeId: small })).toEqual({ status: 400, code: 'volumeTooSmall' })
+  expect(await refusal(api, `/backups/${NOWHERE}/restore`, { volumeId: origin })).toEqual({
+    status: 404,
+    code: 'backupNotFound',
+  })
+  await database.updateTable('volumes').set({ status: 'in-use' }).where('id', '=', origin).execute()
+  expect(await refused({ volumeId: origin })).toEqual({ status: 409, code: 'invalidStatus' })
+  expect(await client.showVolume(small)).toMatchObject({ status: 'available' })
+})
+
+test('A volume that is restored into is restoring-backup, and afterwards as before', async () => {
+  const api = await startApi()
+  const { client } = api
+  const volumeId = await availableVolume(api)
+  const backupId = await backupOf(api, volumeId)
+  const { volume, operation } = await client.restoreBackup(backupId, { volumeId })
+  expect(volume).toMatchObject({ id: volumeId, status: 'restoring-backup' })
+  expect(await client.showBackup(backupId)).toMatchObject({ status: 'restoring' })
+  await expect(client.restoreBackup(backupId, { volumeId })).rejects.toMatchObject({ status: 409 })
+  await client.cancelOperation(operation.id)
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'available' })
+  expect(await client.showBackup(backupId)).toMatchObject({ status: 'available' })
+})
+
+test('A volume gets the bytes of an image that is active and fits, and then says which', async () => {
+  const api = await startApi()
+  const { client, database } = api
+  const volumeId = await availableVolume(api)
+  const path = `/volumes/${volumeId}/reimage`
+  const { id: queued } = await client.createImage({ diskFormat: 'raw' })
+  const large = await activeImage(api, 5 * MiB)
+  const imageId = await activeImage(api, 2 * MiB)
+  expect(await refusal(api, path, {})).toEqual({ status: 400, code: 'invalidRequest' })
+  expect(await refusal(api, path, { imageId: NOWHERE })).toEqual({ status: 404, code: 'imageNotFound' })
+  expect(await refusal(api, path, { imageId: queued })).toEqual({ status: 409, code: 'invalidStatus' })
+  expect(await refusal(api, path, { imageId: large })).toEqual({ status: 400, code: 'volumeTooSmall' })
+  const missing = await refusal(api, `/volumes/${NOWHERE}/reimage`, { imageId })
+  expect(missing).toEqual({ status: 404, code: 'volumeNotFound' })
+
+  const failing = await client.reimageVolume(volumeId, { imageId })
+  expect(failing.volume).toMatchObject({ status: 'downloading', imageId: null })
+  await runToEnd(database, failing.operation.id, { outcome: 'failed', error: { code: 'full', message: 'x' } })
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'available', imageId: null })
+  const { operation } = await client.reimageVolume(volumeId, { imageId })
+  await runToEnd(database, operation.id)
+  expect(await client.showVolume(volumeId)).toMatchObject({
+    status: 'available',
+    imageId,
+    bootable: true,
+    volumeImageMetadata: { image_id: imageId, image_name: 'golden' },
+  })
+})
+
+test('A volume moves to another backend that is configured, without snapshots and without remains there', async () => {
+  const api = await startApi(BACKENDS)
+  const { client, database } = api
+  const volumeId = await availableVolume(api)
+  const refused = (payload: unknown) => refusal(api, `/volumes/${volumeId}/migrate`, payload)
+  expect(await refused({})).toEqual({ status: 400, code: 'invalidRequest' })
+  expect(await refused({ backend: '../etc' })).toEqual({ status: 400, code: 'unknownPlace' })
+  expect(await refused({ backend: 'local' })).toEqual({ status: 400, code: 'sameBackend' })
+  const missing = await refusal(api, `/volumes/${NOWHERE}/migrate`, { backend: 'other' })
+  expect(missing).toEqual({ status: 404, code: 'volumeNotFound' })
+  const snapshot = await client.createSnapshot({ volumeId })
+  await runToEnd(database, snapshot.operation.id)
+  expect(await refused({ backend: 'other' })).toEqual({ status: 409, code: 'volumeHasSnapshots' })
+  const deleted = await client.deleteSnapshot(snapshot.operation.resourceId)
+  await runToEnd(database, deleted.operation.id)
+
+  const { operation } = await client.migrateVolume(volumeId, { backend: 'other' })
+  await beginOperation(database, operation.id)
+  for (let time = 0; time < 2; time += 1) await switchBackend(database, operation.id)
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'maintenance', backend: 'other' })
+  expect(await listArtifacts(database, operation.id, 'all')).toMatchObject([
+    { kind: 'volume', place: 'local', id: volumeId, purpose: 'temporary' },
+  ])
+  await runToEnd(database, operation.id)
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'available', backend: 'other' })
+  await expect(client.migrateVolume(volumeId, { backend: 'local' })).rejects.toMatchObject({
+    status: 409,
+    code: 'remainsInBackend',
   })
 })

@@ -63,7 +63,7 @@ describe('a full backup', () => {
     const repository = await createOrOpenRepository(openTarget(targetSpec), MASTER_KEY)
     const image = await makeImage('r..tr', repository.chunkBytes)
     const { backupId } = await backUp(repository, image, { threads })
-    const destination = { path: join(path, 'restored'), sizeBytes: image.bytes.length }
+    const destination = { kind: 'file', path: join(path, 'restored'), sizeBytes: image.bytes.length } as const
     await writeFile(destination.path, Buffer.alloc(image.bytes.length, 1))
     await restoreBackup(repository, {
       domain: DOMAIN,

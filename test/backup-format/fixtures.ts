@@ -85,7 +85,7 @@ export async function restored(
   await restoreBackup(repository, {
     domain,
     backupId,
-    destination: { path, sizeBytes },
+    destination: { kind: 'file', path, sizeBytes },
     freshTarget: true,
     signal: new AbortController().signal,
   })

@@ -142,11 +142,14 @@ describe('a restore', () => {
     const sizeBytes = image.bytes.length + 3 * SHAPE.chunkBytes
     await writeFile(path, Buffer.alloc(sizeBytes, 0xee))
     const request = { domain: DOMAIN, backupId, freshTarget: false, signal: new AbortController().signal }
-    await restoreBackup(repository, { ...request, destination: { path, sizeBytes } })
+    await restoreBackup(repository, { ...request, destination: { kind: 'file', path, sizeBytes } })
     const expected = Buffer.concat([image.bytes, Buffer.alloc(3 * SHAPE.chunkBytes)])
     expect((await readFile(path)).equals(expected)).toBe(true)
     await expect(
-      restoreBackup(repository, { ...request, destination: { path, sizeBytes: image.bytes.length - 1 } }),
+      restoreBackup(repository, {
+        ...request,
+        destination: { kind: 'file', path, sizeBytes: image.bytes.length - 1 },
+      }),
     ).rejects.toMatchObject({ kind: 'invalid' })
   })
 
@@ -160,7 +163,7 @@ describe('a restore', () => {
     await restoreBackup(repository, {
       domain: DOMAIN,
       backupId,
-      destination: { path, sizeBytes: image.bytes.length },
+      destination: { kind: 'file', path, sizeBytes: image.bytes.length },
       freshTarget: false,
       resumeFromChunk: 10,
       signal: new AbortController().signal,

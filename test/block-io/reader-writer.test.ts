@@ -51,7 +51,7 @@ test('reading past the end is refused, and a file that is shorter than promised 
 test('what is written is read back, and zeroes of any length replace data and long ones free the space', async () => {
   const folder = await tempDir()
   const { plainFile = '' } = await dirtyFile(folder, 16 * MiB)
-  const writer = await openWriter({ path: plainFile, sizeBytes: 16 * MiB })
+  const writer = await openWriter({ kind: 'file', path: plainFile, sizeBytes: 16 * MiB })
   const written = randomBytes(300_000)
   await writer.write(written, MiB + 7)
   await writer.writeZeroes(3, 5000)
@@ -74,5 +74,5 @@ test('what is written is read back, and zeroes of any length replace data and lo
 
 test('a writer for a missing file is refused', async () => {
   const path = join(await tempDir(), 'none')
-  await expect(openWriter({ path, sizeBytes: GiB })).rejects.toMatchObject({ kind: 'notFound' })
+  await expect(openWriter({ kind: 'file', path, sizeBytes: GiB })).rejects.toMatchObject({ kind: 'notFound' })
 })

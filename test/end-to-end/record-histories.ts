@@ -22,6 +22,7 @@ import { MiB, until, writtenBytes } from './steps.ts'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const HISTORIES = join(import.meta.dirname, '../histories')
 const DATA_BYTES = 160 * MiB
+const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
 const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
 
 /** `<workflow>/<case>` -> id of the workflow. */
@@ -29,7 +30,7 @@ type Recorded = Map<string, string>
 
 const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
 try {
-  await using installation = await Installation.start({ parentFolder })
+  await using installation = await Installation.start({ parentFolder, config: { backends: BACKENDS } })
   const connection = await Connection.connect({ address: installation.temporalAddress })
   const temporal = new Client({ connection })
   try {
@@ -143,13 +144,27 @@ async function recordCopies(installation: Installation, volumeId: string, record
   const end = recorderOf(installation, recorded)
   const cancelled = async (started: Promise<{ operation: Operation }>, name: string) => {
     const { operation } = await started
-    await until('it moves bytes', async () => (await client.showOperation(operation.id)).doneBytes > 0)
+    await until('it works', async () => (await client.showOperation(operation.id)).attempt > 0)
     await client.cancelOperation(operation.id)
     await end(started, name, 'cancelled')
   }
   await end(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/raw')
   await end(client.uploadVolume(volumeId, { diskFormat: 'qcow2' }), 'upload-volume-to-image/qcow2')
   await cancelled(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/cancelled')
+
+  const { operation: backup } = await client.createBackup({ volumeId })
+  const { resourceId: backupId } = await client.waitForOperation(backup.id)
+  const { id: imageId } = (await client.listImages({ status: 'active', limit: 1 })).items[0] ?? { id: '' }
+  const reimage = () => client.reimageVolume(volumeId, { imageId })
+  await end(reimage(), 'reimage-volume/succeeded')
+  await cancelled(reimage(), 'reimage-volume/cancelled')
+  const restore = () => client.restoreBackup(backupId, { volumeId })
+  await end(restore(), 'restore-backup-into-volume/succeeded')
+  await cancelled(restore(), 'restore-backup-into-volume/cancelled')
+  const migrate = (backend: string) => client.migrateVolume(volumeId, { backend })
+  await cancelled(migrate('other'), 'migrate-volume/cancelled')
+  await end(migrate('other'), 'migrate-volume/succeeded')
+  await client.waitForOperation((await migrate('files')).operation.id)
 }
 
 /** One planned run that starts at once, and one that first waits for its predecessor. */

@@ -41,7 +41,11 @@ export async function uploadImage(
 
 /** Bytes of the disk that a volume's own layers take: what was physically written so far. 0: no such volume yet. */
 export async function writtenBytes(installation: Installation, volumeId: string): Promise<number> {
-  const folder = installation.volumeFolder(volumeId)
+  return allocatedBytes(installation.volumeFolder(volumeId))
+}
+
+/** Of the files in a folder; 0 when there is none. */
+export async function allocatedBytes(folder: string): Promise<number> {
   try {
     const files = await Promise.all((await readdir(folder)).map((name) => stat(join(folder, name))))
     return files.reduce((sum, { blocks }) => sum + blocks * 512, 0)
@@ -61,6 +65,15 @@ export async function until(
     if (Date.now() > deadlineMs) throw new Error(`Expected within ${timeoutMs} ms: ${what}`)
     await sleep(3)
   }
+}
+
+/** -9, and waits until the next attempt works. */
+export async function killWorkerOf(installation: Installation, { id }: Operation): Promise<void> {
+  process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
+  await until('a second attempt', async () => {
+    const { state, attempt } = await installation.client.showOperation(id)
+    return state === 'running' && attempt === 2
+  })
 }
 
 export async function sha256OfVolume(installation: Installation, volumeId: string): Promise<string> {

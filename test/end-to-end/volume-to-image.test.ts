@@ -5,7 +5,7 @@ import { expectClean } from '../checker/check.ts'
 import { fileSha256 } from '../checker/volume-sha256.ts'
 import { makeQcow2Image } from '../support/small-images.ts'
 import { Installation } from './installation.ts'
-import { ended, expectNotFound, MiB, sha256OfVolume, until, uploadImage } from './steps.ts'
+import { ended, expectNotFound, killWorkerOf, MiB, sha256OfVolume, until, uploadImage } from './steps.ts'
 
 const DATA_BYTES = 384 * MiB
 const CONTENT = {
@@ -35,7 +35,7 @@ test('a volume becomes a raw and a qcow2 image: killed half-way it begins again,
   expect(await client.showVolume(volumeId)).toMatchObject({ status: 'uploading' })
   await expect(client.deleteVolume(volumeId)).rejects.toMatchObject({ status: 409, code: 'resourceBusy' })
   await half(raw.operation.resourceId)
-  process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
+  await killWorkerOf(installation, raw.operation)
   expect(await ended(installation, raw.operation)).toMatchObject({ result: { path: 'raw' } })
   const rawFile = join(dataFolder, 'images/images', raw.operation.resourceId)
   expect(await fileSha256(rawFile)).toBe(sha256)
@@ -62,7 +62,7 @@ test('a volume becomes a raw and a qcow2 image: killed half-way it begins again,
 
   const killed = (await client.uploadVolume(layered.resourceId, { diskFormat: 'qcow2' })).operation
   await half(killed.resourceId)
-  process.kill(await installation.servicePid('data-worker'), 'SIGKILL')
+  await killWorkerOf(installation, killed)
   await ended(installation, killed)
   const copy = await ended(installation, client.createVolume({ imageId: killed.resourceId }))
   expect(await sha256OfVolume(installation, copy.resourceId)).toBe(

@@ -8,11 +8,17 @@ import { checkAtLeast, checkDepth, checkSize, checkSizeIs, needChain, needClosed
 import { asDriverCall, syncPath } from './durable.ts'
 import { compactDirectory } from './compact.ts'
 import { extendVolume } from './extend.ts'
-import { type Chain, createOverlay, blockdevOf, shareLayers } from './layers.ts'
+import { type Chain, createOverlay, blockdevOf, repairLeaks, shareLayers } from './layers.ts'
 import { isId } from './ids.ts'
 import { fileVolumeInventory } from './inventory.ts'
 import { type Layout, layoutOf, snapshotDirectory, snapshotOf, volumeDirectory } from './layout.ts'
-import { currentDirectory, removeWithNext, replaceDirectory, withoutNext } from './replace.ts'
+import {
+  currentDirectory,
+  removeWithNext,
+  replaceByDirectory,
+  replaceDirectory,
+  withoutNext,
+} from './replace.ts'
 import { makeDirectory, removeDirectory } from './scratch.ts'
 import { writableChain } from './writable.ts'
 
@@ -52,6 +58,12 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
       asDriverCall(`revert volume ${revert.volumeId}`, async () => {
         await revertVolume(layout, revert, reflink)
         return { path: reflink ? 'reflink' : 'qcow2-layer' }
+      }),
+    replaceVolume: ({ volumeId, contentId }) =>
+      asDriverCall(`replace volume ${volumeId}`, async () => {
+        const directory = volumeDirectory(layout, volumeId)
+        await replaceByDirectory(layout.scratch, directory, volumeDirectory(layout, contentId))
+        await needChain(directory, 'volume')
       }),
     openVolume: ({ volumeId, access }) =>
       asDriverCall(`open volume ${volumeId}`, () => openVolume(layout, volumeId, access)),
@@ -166,7 +178,9 @@ async function grow(directory: string, { top }: Chain, sizeBytes: number, reflin
 async function openVolume(layout: Layout, volumeId: string, access: 'read' | 'write'): Promise<OpenDevice> {
   const directory = await currentDirectory(volumeDirectory(layout, volumeId))
   if (access === 'read') return opened(await needChain(directory, 'volume'), access)
-  return opened(await writableChain(layout, directory), access)
+  const chain = await writableChain(layout, directory)
+  await repairLeaks(chain.top)
+  return opened(chain, access)
 }
 
 /** Nothing runs and nothing is held for a device made of files: qemu's own locks are taken by whoever opens it. */

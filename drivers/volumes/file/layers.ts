@@ -95,6 +95,14 @@ export async function createOverlay(directory: string, top: Layer, sizeBytes: nu
   return path
 }
 
+/** What a killed writer had allocated and nothing refers to yet reads the same as before, but takes space: it is given back. */
+export async function repairLeaks({ format, path }: Layer): Promise<void> {
+  if (format === 'raw') return
+  const alone: Blockdev = { driver: 'qcow2', file: { driver: 'file', filename: path }, backing: null }
+  const device = `json:${JSON.stringify(alone)}`
+  await runProcess('qemu-img', ['check', '-q', '-r', 'leaks', device], { timeoutMs: LIMITS.stallMs })
+}
+
 /** The chain as qemu opens it. The upper `writable` layers may be written: none, the top one, or two for a merge. */
 export function blockdevOf([base, ...above]: Layers, writable: 0 | 1 | 2): Blockdev {
   const isWritable = (index: number) => index > above.length - writable

@@ -5,7 +5,7 @@
  */
 import { rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { exists, syncPath } from './durable.ts'
+import { exists, ifPresent, syncPath } from './durable.ts'
 import { clearScratch, removeDirectory, withAttempt } from './scratch.ts'
 
 const NEXT = '.next'
@@ -34,6 +34,14 @@ export async function replaceDirectory(
     await syncPath(attempt)
     await rename(attempt, `${directory}${NEXT}`)
   })
+  await syncPath(dirname(directory))
+  await finishReplacement(scratch, directory)
+}
+
+/** For the only user of both: `content` becomes the volume's directory. There is none: it did before. */
+export async function replaceByDirectory(scratch: string, directory: string, content: string): Promise<void> {
+  await finishReplacement(scratch, directory)
+  await ifPresent(rename(content, `${directory}${NEXT}`))
   await syncPath(dirname(directory))
   await finishReplacement(scratch, directory)
 }

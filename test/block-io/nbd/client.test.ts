@@ -18,7 +18,7 @@ async function sparseExport() {
   ])
   const server = await serveDevice(await asQcow2(device), { socketDirectory: folder, confined: false })
   onTestFinished(() => server.close())
-  return { content: await readFile(device.plainFile ?? ''), spec: server.reader }
+  return { content: await readFile(device.plainFile ?? ''), spec: server.spec }
 }
 
 test('reads of any size and place, many at a time, give the bytes of the device', async () => {

@@ -4,13 +4,19 @@ import { readFile } from 'node:fs/promises'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../../domain/limits.ts'
 import { MiB } from '../../../domain/sizes.ts'
-import type { OpenDevice } from '../../../block-io/device.ts'
 import type { SnapshotRef, VolumeDriver } from '../../../drivers/volumes/driver.ts'
-import { bytesOf, firstDifference, type Pattern, readAll, writePattern } from './device-bytes.ts'
-
-const SIZE = 4 * MiB
-const EARLY: Pattern = { byte: 0xa1, offset: 0, length: MiB }
-const LATE: Pattern = { byte: 0xb2, offset: MiB / 2, length: 2 * MiB }
+import {
+  EARLY,
+  expectSnapshot,
+  expectVolume,
+  LATE,
+  newSnapshot,
+  newVolume,
+  SIZE,
+  volumeWithSnapshot,
+  write,
+} from './contract-steps.ts'
+import { bytesOf, type Pattern } from './device-bytes.ts'
 
 export function describeVolumeDriver(name: string, openDriver: () => Promise<VolumeDriver>): void {
   describe(name, () => {
@@ -24,6 +30,7 @@ export function describeVolumeDriver(name: string, openDriver: () => Promise<Vol
     describe('cloneSnapshot', () => cloneTests(() => driver))
     describe('extendVolume', () => extendTests(() => driver))
     describe('revertVolume', () => revertTests(() => driver))
+    describe('replaceVolume', () => replaceTests(() => driver))
     describe('deleting', () => deleteTests(() => driver))
     describe('as a whole', () => wholeTests(() => driver))
   })
@@ -215,6 +222,49 @@ function revertTests(driver: () => VolumeDriver): void {
   })
 }
 
+function replaceTests(driver: () => VolumeDriver): void {
+  test('puts the new bytes in the place of the old, and leaves snapshots and clones as they are', async () => {
+    const { ref, volumeId } = await volumeWithSnapshot(driver())
+    const newVolumeId = randomUUID()
+    await driver().cloneSnapshot({ ...ref, newVolumeId, sizeBytes: SIZE })
+    const contentId = await newVolume(driver())
+    await write(driver(), contentId, LATE)
+    await driver().replaceVolume({ volumeId, contentId })
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, LATE))
+    expect((await driver().list()).volumeIds.toSorted()).toEqual([newVolumeId, volumeId].toSorted())
+    await expectSnapshot(driver(), ref, bytesOf(SIZE, EARLY))
+    await expectVolume(driver(), newVolumeId, bytesOf(SIZE, EARLY))
+    await write(driver(), volumeId, EARLY)
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, LATE, EARLY))
+  })
+
+  test('takes a changed clone of the volume itself', async () => {
+    const { ref, volumeId } = await volumeWithSnapshot(driver())
+    const contentId = randomUUID()
+    await driver().cloneSnapshot({ ...ref, newVolumeId: contentId, sizeBytes: SIZE })
+    await driver().deleteSnapshot(ref)
+    await write(driver(), contentId, LATE)
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY))
+    await driver().replaceVolume({ volumeId, contentId })
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY, LATE))
+    expect(await driver().list()).toEqual({ volumeIds: [volumeId], snapshots: [] })
+  })
+
+  test('changes nothing when it is repeated, not even after the volume was written', async () => {
+    const volumeId = await newVolume(driver())
+    const contentId = await newVolume(driver())
+    await driver().replaceVolume({ volumeId, contentId })
+    await write(driver(), volumeId, EARLY)
+    await driver().replaceVolume({ volumeId, contentId })
+    await expectVolume(driver(), volumeId, bytesOf(SIZE, EARLY))
+  })
+
+  test('without either volume is notFound', async () => {
+    const ids = { volumeId: randomUUID(), contentId: randomUUID() }
+    await expect(driver().replaceVolume(ids)).rejects.toMatchObject({ kind: 'notFound' })
+  })
+}
+
 function deleteTests(driver: () => VolumeDriver): void {
   test('a volume leaves its snapshots and their clones', async () => {
     const { ref, volumeId } = await volumeWithSnapshot(driver())
@@ -275,6 +325,8 @@ function wholeTests(driver: () => VolumeDriver): void {
       driver().revertVolume({ volumeId: good, snapshotId: id, sizeBytes: SIZE }),
       driver().openVolume({ volumeId: id, access: 'write' }),
       driver().openSnapshot({ volumeId: good, snapshotId: id }),
+      driver().replaceVolume({ volumeId: good, contentId: id }),
+      driver().replaceVolume({ volumeId: id, contentId: good }),
     ]
     for (const call of await Promise.allSettled(calls)) {
       expect(call).toMatchObject({ status: 'rejected', reason: { name: 'DriverError', kind: 'invalid' } })
@@ -325,42 +377,4 @@ function wholeTests(driver: () => VolumeDriver): void {
       await expectVolume(driver(), id, bytesOf(SIZE, EARLY, { ...LATE, byte: index }))
     }
   })
-}
-
-async function newVolume(driver: VolumeDriver): Promise<string> {
-  const volumeId = randomUUID()
-  await driver.createVolume({ volumeId, sizeBytes: SIZE })
-  return volumeId
-}
-
-async function newSnapshot(driver: VolumeDriver, volumeId: string) {
-  const ref = { volumeId, snapshotId: randomUUID() }
-  await driver.createSnapshot(ref)
-  return ref
-}
-
-async function volumeWithSnapshot(driver: VolumeDriver) {
-  const volumeId = await newVolume(driver)
-  await write(driver, volumeId, EARLY)
-  return { volumeId, ref: await newSnapshot(driver, volumeId) }
-}
-
-async function write(driver: VolumeDriver, volumeId: string, pattern: Pattern): Promise<void> {
-  await using device = closing(await driver.openVolume({ volumeId, access: 'write' }))
-  await writePattern(device, pattern)
-}
-
-async function expectVolume(driver: VolumeDriver, volumeId: string, expected: Buffer): Promise<void> {
-  await using device = closing(await driver.openVolume({ volumeId, access: 'read' }))
-  expect(device.sizeBytes).toBe(expected.length)
-  expect(firstDifference(await readAll(device), expected)).toBeUndefined()
-}
-
-async function expectSnapshot(driver: VolumeDriver, ref: SnapshotRef, expected: Buffer): Promise<void> {
-  await using device = closing(await driver.openSnapshot(ref))
-  expect(firstDifference(await readAll(device), expected)).toBeUndefined()
-}
-
-function closing(device: OpenDevice): OpenDevice & AsyncDisposable {
-  return { ...device, [Symbol.asyncDispose]: () => device.close() }
 }

@@ -135,6 +135,25 @@ const CASES: Case[] = [
     },
   },
   {
+    name: 'replaceVolume',
+    method: 'replaceVolume',
+    args: ({ volumeId, newVolumeId }) => ({ volumeId, contentId: newVolumeId }),
+    prepare: ({ driver, ref, newVolumeId }) =>
+      driver.cloneSnapshot({ ...ref, newVolumeId, sizeBytes: SIZE }).then(() => undefined),
+    checkKilled: async ({ driver, volumeId, newVolumeId, ref }) => {
+      await expectEither(driver, volumeId, REVERTED)
+      // What an operation does that is ended by hand here: whatever the volume is now, it stays so.
+      const before = await readAll(await driver.openVolume({ volumeId, access: 'read' }))
+      await driver.deleteVolume({ volumeId: newVolumeId })
+      await expectVolume(driver, volumeId, before)
+      await driver.cloneSnapshot({ ...ref, newVolumeId, sizeBytes: SIZE })
+    },
+    check: async ({ driver, path, volumeId }) => {
+      await expectVolume(driver, volumeId, REVERTED[1])
+      expect(await readdir(join(path, 'volumes'))).toEqual([volumeId])
+    },
+  },
+  {
     name: 'deleteVolume after a reversion killed in its swap',
     method: 'deleteVolume',
     args: ({ volumeId }) => ({ volumeId }),

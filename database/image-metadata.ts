@@ -1,0 +1,16 @@
+import type { Selectable } from 'kysely'
+import type { ImagesTable } from './schema.ts'
+
+/** Cinder's volume_image_metadata of a volume with this image's bytes, as JSON. */
+export function volumeImageMetadata(image: Selectable<ImagesTable>): string {
+  return JSON.stringify({
+    image_id: image.id,
+    image_name: image.name ?? '',
+    checksum: image.checksum ?? '',
+    container_format: image.containerFormat,
+    disk_format: image.diskFormat,
+    min_disk: String(image.minDisk),
+    min_ram: String(image.minRam),
+    size: String(image.sizeBytes ?? 0),
+  })
+}
