@@ -12,6 +12,7 @@ import { type S3Proxy, startS3Proxy } from './demo/s3-proxy.ts'
 import { startS3 } from './demo/servers.ts'
 import { Show } from './demo/show.ts'
 import { prepareSourceImage } from './demo/source-image.ts'
+import { VolflowClient } from '../sdk/client.ts'
 import { Stage } from './demo/stage.ts'
 import { runStory } from './demo/story.ts'
 import { debianImage } from './setup/debian-image.ts'
@@ -37,7 +38,8 @@ async function main(args: readonly string[]): Promise<number> {
   const given = options
   const show = new Show(given.json ? process.stderr : process.stdout)
   try {
-    await setUp([qemu, temporal, versitygw, ...(given.image === undefined ? [debianImage] : [])])
+    const servers = given.running === undefined ? [temporal, versitygw] : []
+    await setUp([qemu, ...servers, ...(given.image === undefined ? [debianImage] : [])])
     const result = await untilInterrupted((signal) => demo(given, show, signal))
     if (result === 'interrupted') {
       show.line('Stopped. Everything that the demo had started and written is gone.')
@@ -60,13 +62,22 @@ async function demo(options: DemoOptions, show: Show, signal: AbortSignal): Prom
   cleanUp.defer(() => show.endProgress())
   const say = (line: string) => show.line(line)
   const source = await prepareSourceImage(folder, options, say, signal)
+  const conclude = (result: DemoResult) => {
+    report(result, show, (performance.now() - startedMs) / 1000)
+    if (options.json) console.log(formatJson(result))
+    return result
+  }
+  if (options.running !== undefined) {
+    const { apiUrl, dataFolder } = options.running
+    const installation = { client: new VolflowClient({ baseUrl: apiUrl }), dataFolder }
+    show.heading(`Using the volflow at ${apiUrl}. What the demo makes there stays.`)
+    return conclude(await runStory(new Stage({ installation, show, signal, folder }), source, undefined))
+  }
   const { target, proxy } = await startTarget(folder, cleanUp, show, signal)
   const installation = await startInstallation(join(folder, 'data'), { [target.driver]: target }, signal)
   cleanUp.defer(() => installation.stop())
   show.heading(`volflow is up. Watch it in the Web UI: ${installation.webUiUrl}`)
-  const result = await runStory(new Stage({ installation, show, signal, folder }), source, proxy)
-  report(result, show, (performance.now() - startedMs) / 1000)
-  if (options.json) console.log(formatJson(result))
+  const result = conclude(await runStory(new Stage({ installation, show, signal, folder }), source, proxy))
   if (options.keep) await keep(installation, show, signal)
   return result
 }

@@ -6,10 +6,12 @@ import { qemu } from './setup/qemu.ts'
 import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
-
-await setUp([qemu, temporal, postgres, versitygw, minio])
+import { temporalServer, temporalSqlTool, temporalWebUi } from './setup/temporal-cluster.ts'
 
 const args = process.argv.slice(2)
+const cluster = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi] : []
+await setUp([qemu, temporal, postgres, versitygw, minio, ...cluster])
+
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])
 if (args.includes('--long')) process.env.VOLFLOW_TEST_LONG = '1'
 const vitest = await startVitest(filter, options)

@@ -18,7 +18,7 @@ import { createTemporalClient } from './temporal-connection.ts'
 export async function runApiServer(config: Config): Promise<void> {
   const logger = createLogger('api')
   const signal = shutdownSignal()
-  const database = await openConfiguredDatabase(config)
+  const database = await openConfiguredDatabase(config, { logger, signal })
   const client = await createTemporalClient(config)
   const app = createApi({
     database,

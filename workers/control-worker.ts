@@ -23,7 +23,7 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
   const logger = createLogger('control')
   installRuntime(logger)
   const signal = shutdownSignal()
-  const database = await openConfiguredDatabase(config)
+  const database = await openConfiguredDatabase(config, { logger, signal })
   const client = await createTemporalClient(config)
   const connection = await connectWorker(config, { logger, signal })
   const worker = await Worker.create({

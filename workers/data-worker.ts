@@ -16,6 +16,7 @@ import { installRuntime } from './runtime.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { connectWorker } from './temporal-connection.ts'
 import { clearExpiredUploads } from './uploads.ts'
+import type { Waiting } from './wait-for.ts'
 import { workerChecks } from './worker-checks.ts'
 
 /** Serves the queues of every configured place: everything that touches storage, and no workflow. */
@@ -23,7 +24,7 @@ export async function runDataWorker(config: Config): Promise<void> {
   const logger = createLogger('data')
   installRuntime(logger)
   const signal = shutdownSignal()
-  const deps = await openDependencies(config)
+  const deps = await openDependencies(config, { logger, signal })
   const connection = await connectWorker(config, { logger, signal })
   const activities = createDataActivities(deps)
   const workers = await Promise.all(
@@ -88,9 +89,9 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
   ]
 }
 
-async function openDependencies(config: Config): Promise<ActivityDependencies> {
+async function openDependencies(config: Config, waiting: Waiting): Promise<ActivityDependencies> {
   return {
-    database: await openConfiguredDatabase(config),
+    database: await openConfiguredDatabase(config, waiting),
     backends: await openBackends(config),
     stores: await openStores(config),
     targets: await openTargets(config),

@@ -3,10 +3,14 @@ import { join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { readSecret } from '../config/secrets.ts'
 import { type Database, type DatabasePlace, openDatabase } from '../database/open.ts'
+import { waitFor, type Waiting } from './wait-for.ts'
 
-export async function openConfiguredDatabase(config: Config): Promise<Database> {
+/** Waits for a server; a file is there or it is not. */
+export async function openConfiguredDatabase(config: Config, waiting: Waiting): Promise<Database> {
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
-  return openDatabase(await databasePlace(config))
+  const place = await databasePlace(config)
+  if (typeof place === 'string') return openDatabase(place)
+  return waitFor('the database', () => openDatabase(place), waiting)
 }
 
 async function databasePlace({ dataFolder, database }: Config): Promise<DatabasePlace> {

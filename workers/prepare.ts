@@ -14,7 +14,7 @@ import { waitFor } from './wait-for.ts'
  */
 export async function prepare(config: Config): Promise<void> {
   const waiting = { logger: createLogger('prepare'), signal: shutdownSignal() }
-  const database = await openConfiguredDatabase(config)
+  const database = await openConfiguredDatabase(config, waiting)
   await database.destroy()
   say('The database schema is up to date.')
   const connection = await createConnection(config)

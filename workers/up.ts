@@ -37,7 +37,7 @@ export async function up(config: Config): Promise<void> {
   const logFolder = join(config.dataFolder, 'log')
   await mkdir(logFolder, { recursive: true, mode: 0o700 })
   await loadBackupKey(config.backupKeyFile)
-  await (await openConfiguredDatabase(config)).destroy()
+  await (await openConfiguredDatabase(config, { logger, signal })).destroy()
   const services: RunningService[] = []
   const start = (name: string, args: readonly string[], heapMiB: number) =>
     services.push(supervise(ourProcess(config, { name, args, heapMiB, logFolder }), logger))

@@ -9,15 +9,20 @@ import { freePort } from './servers.ts'
 
 export type ServiceName = 'api' | 'control-worker' | 'data-worker'
 
-export interface Installation {
+/** What the demo's steps need of an installation. */
+export interface UsedInstallation {
   readonly client: VolflowClient
   readonly dataFolder: string
+  /** Of the process that runs now; undefined while it is being started again. Absent where others rely on the processes. */
+  readonly pidOf?: (service: ServiceName) => Promise<number | undefined>
+}
+
+export interface Installation extends UsedInstallation {
   readonly apiUrl: string
   readonly webUiUrl: string
   readonly temporalAddress: string
   readonly pid: number
-  /** Of the process that runs now; undefined while it is being started again. */
-  pidOf(service: ServiceName): Promise<number | undefined>
+  readonly pidOf: (service: ServiceName) => Promise<number | undefined>
   stop(): Promise<void>
 }
 

@@ -43,6 +43,7 @@ export async function backUpWithKill(
     return { ...moved, backupId: backup?.id ?? '' }
   })
   proxy?.limitUploads(undefined)
+  if (installation.pidOf === undefined) return { backupId, killed: null }
   if (killer.kill === undefined) {
     show.line('  The backup was over before the worker could be killed in the middle of it.')
     return { backupId, killed: null }

@@ -1,5 +1,5 @@
 import type { Operation } from '../../sdk/types.ts'
-import type { Installation } from './installation.ts'
+import type { UsedInstallation } from './installation.ts'
 
 export interface Kill {
   readonly pid: number
@@ -12,13 +12,13 @@ const LATEST = 0.7
 
 /** Kills the process that moves the bytes, once, when between 30 and 70 % of the data are done. */
 export class WorkerKiller {
-  readonly #installation: Installation
+  readonly #installation: UsedInstallation
   readonly #onKill: (kill: Kill) => void
   #holeBytes: number | undefined
   #started = false
   #kill: Kill | undefined
 
-  constructor(installation: Installation, onKill: (kill: Kill) => void) {
+  constructor(installation: UsedInstallation, onKill: (kill: Kill) => void) {
     this.#installation = installation
     this.#onKill = onKill
   }
@@ -39,7 +39,7 @@ export class WorkerKiller {
   }
 
   async #killNow(at: number): Promise<void> {
-    const pid = await this.#installation.pidOf('data-worker')
+    const pid = await this.#installation.pidOf?.('data-worker')
     if (pid === undefined) return
     process.kill(pid, 'SIGKILL')
     this.#kill = { pid, at }

@@ -5,12 +5,16 @@ export interface DemoOptions {
   readonly image: { readonly path: string; readonly format: 'raw' | 'qcow2' } | undefined
   readonly json: boolean
   readonly keep: boolean
+  /** An installation that runs already, and where this machine has its volumes and images. */
+  readonly running: { readonly apiUrl: string; readonly dataFolder: string } | undefined
 }
 
-export const USAGE = `Usage: npm run demo -- [--image FILE [--format raw|qcow2]] [--keep] [--json]
+export const USAGE = `Usage: npm run demo -- [--image FILE [--format raw|qcow2]] [--keep | --api URL --data FOLDER] [--json]
 
   --image FILE  use this disk image instead of a Debian one; its format follows from its name unless --format says it
   --keep        keep everything running at the end, and print where it is, until Ctrl-C
+  --api URL     use the installation that answers there; it is not stopped, and nothing of it is killed
+  --data FOLDER where this machine sees that installation's folders volumes/ and images/, to compare their content
   --json        end with one line of JSON; everything else goes to standard error`
 
 /** Throws an Error whose message is for the user; undefined when help was asked for. */
@@ -22,6 +26,8 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
       format: { type: 'string' },
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
+      api: { type: 'string' },
+      data: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   })
@@ -32,5 +38,15 @@ export function parseOptions(args: readonly string[]): DemoOptions | undefined {
   const format = values.format ?? (path?.endsWith('.qcow2') === true ? 'qcow2' : 'raw')
   if (format !== 'raw' && format !== 'qcow2')
     throw new Error(`Expected --format to be raw or qcow2, got "${format}"`)
-  return { image: path === undefined ? undefined : { path, format }, json, keep }
+  const running = runningOf(values)
+  if (running !== undefined && keep) throw new Error('Expected --keep or --api: what runs already is kept')
+  return { image: path === undefined ? undefined : { path, format }, json, keep, running }
+}
+
+function runningOf({ api, data }: { api?: string; data?: string }): DemoOptions['running'] {
+  if (api === undefined && data === undefined) return undefined
+  if (api === undefined || data === undefined) throw new Error('Expected --api and --data together')
+  if (!/^https?:$/.test(URL.parse(api)?.protocol ?? ''))
+    throw new Error(`Expected --api to be an http address, got "${api}"`)
+  return { apiUrl: api, dataFolder: data }
 }

@@ -7,7 +7,7 @@ import { openImageStore } from '../../drivers/images/registry.ts'
 import type { VolumeDriver } from '../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
 import type { Operation } from '../../sdk/types.ts'
-import type { Installation } from './installation.ts'
+import type { UsedInstallation } from './installation.ts'
 import type { Step } from './report.ts'
 import type { Show } from './show.ts'
 
@@ -22,14 +22,14 @@ export interface Check {
 }
 
 export class Stage {
-  readonly installation: Installation
+  readonly installation: UsedInstallation
   readonly show: Show
   readonly signal: AbortSignal
   /** For files of the demo itself. */
   readonly folder: string
   readonly steps: Step[] = []
 
-  constructor(options: { installation: Installation; show: Show; signal: AbortSignal; folder: string }) {
+  constructor(options: { installation: UsedInstallation; show: Show; signal: AbortSignal; folder: string }) {
     this.installation = options.installation
     this.show = options.show
     this.signal = options.signal

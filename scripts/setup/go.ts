@@ -1,5 +1,5 @@
 import { rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { runInstaller } from './command.ts'
 import { downloadArchive, goPlatform } from './download.ts'
 import { CACHE_BIN, CACHE_FOLDER, locate } from './locate.ts'
@@ -8,11 +8,13 @@ import { publishProgram, withStagingFolder } from './staging.ts'
 /** For machines that have no Go; any Go from 1.21 on fetches the version that a module asks for. */
 const GO_VERSION = '1.26.8'
 
-/** Builds one program of a Go module at a pinned version into the cache. */
+/** Builds one program of a Go module at a pinned version into the cache, where it is called `program`. */
 export async function goInstall(packageAtVersion: string, program: string): Promise<void> {
   const go = locate('go') ?? (await downloadGo())
   await withStagingFolder(async (folder) => {
     await runInstaller(go, ['install', packageAtVersion], { GOBIN: folder })
+    // Go names it after the last folder of its package.
+    await rename(join(folder, basename(packageAtVersion.split('@')[0] ?? '')), join(folder, program))
     await publishProgram(folder, program)
   })
 }

@@ -1,0 +1,89 @@
+import { connect, createSecureServer, type IncomingHttpHeaders } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { once } from 'node:events'
+import { onTestFinished } from 'vitest'
+import { runProcess } from '../../block-io/process.ts'
+
+export const SERVER_NAME = 'temporal.example.org'
+
+/** What a server that wants to know its clients got to know. */
+export interface Seen {
+  readonly clientName: string | undefined
+  readonly authorization: string | undefined
+}
+
+/** TLS with client certificates in front of a Temporal server, which has none itself. It ends with the test. */
+export async function startTlsProxy(
+  address: string,
+  folder: string,
+): Promise<{ port: number; seen: Seen[] }> {
+  await makeCertificates(folder)
+  const seen: Seen[] = []
+  const upstream = connect(`http://${address}`)
+  const file = (name: string) => readFile(join(folder, name))
+  const server = createSecureServer({
+    ca: await file('ca.pem'),
+    cert: await file('server.pem'),
+    key: await file('server.key'),
+    requestCert: true,
+    rejectUnauthorized: true,
+  })
+  server.on('stream', (stream, headers) => {
+    const socket = stream.session?.socket as TLSSocket | undefined
+    const clientName = socket?.getPeerCertificate().subject.CN
+    seen.push({ clientName: String(clientName), authorization: headers.authorization })
+    const request = upstream.request({ ...headers, ':scheme': 'http', ':authority': address })
+    let trailers: IncomingHttpHeaders = {}
+    request.on('response', (answer) => stream.respond(answer, { waitForTrailers: true }))
+    request.on('trailers', (those) => (trailers = those))
+    stream.on('wantTrailers', () => stream.sendTrailers(trailers))
+    stream.on('error', () => request.destroy())
+    stream.pipe(request).pipe(stream)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    upstream.destroy()
+    server.close()
+  })
+  return { port: (server.address() as AddressInfo).port, seen }
+}
+
+/** An authority, and what it signed: `server.pem` and `client.pem`, with their keys. */
+async function makeCertificates(folder: string): Promise<void> {
+  const openssl = (...args: readonly string[]) => runProcess('openssl', args)
+  const path = (name: string) => join(folder, name)
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
+  await openssl(
+    'req',
+    '-x509',
+    ...key,
+    '-subj',
+    '/CN=authority',
+    '-keyout',
+    path('ca.key'),
+    '-out',
+    path('ca.pem'),
+  )
+  for (const [name, subject] of [
+    ['server', SERVER_NAME],
+    ['client', 'volflow'],
+  ] as const) {
+    const signed = ['-x509', ...key, '-CA', path('ca.pem'), '-CAkey', path('ca.key')]
+    const names = ['-subj', `/CN=${subject}`, '-addext', `subjectAltName=DNS:${subject}`]
+    await openssl(
+      'req',
+      ...signed,
+      ...names,
+      '-addext',
+      'basicConstraints=critical,CA:FALSE',
+      '-keyout',
+      path(`${name}.key`),
+      '-out',
+      path(`${name}.pem`),
+    )
+  }
+}
