@@ -15,7 +15,7 @@ export async function* databaseChecks(config: Config): AsyncGenerator<CheckResul
   const restore = `Restore ${join(config.dataFolder, 'volflow.db')} from a copy.`
   const opened = await probe({ where, check: 'opens', next: 'volflow up makes it.' }, async () => {
     // Looking must not make one.
-    await stat(join(config.dataFolder, 'volflow.db'))
+    if (config.database === undefined) await stat(join(config.dataFolder, 'volflow.db'))
     database = await openConfiguredDatabase(config)
     return 'yes'
   })
