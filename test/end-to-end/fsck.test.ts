@@ -241,6 +241,8 @@ describe('what --repair mends', () => {
     damage.sql(`update operations set state = 'failed', finished_at = created_at where id = ?`, [
       operation.id,
     ])
+    // Whoever ended it so wrote no event.
+    damage.sql(`delete from events where operation_id = ?`, [operation.id])
     const repairing = codesOf({ repair: true })
     await sleep(4_000)
     resume()
