@@ -27,8 +27,8 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     // Processes, not threads: children die with the thread that started them, and the native Temporal module likes to be alone.
     pool: 'forks',
-    // The servers and qemu processes that the tests start need cores too.
-    maxWorkers: 2,
+    // End-to-end tests mostly wait, for leases above all; the servers and qemu processes that they start need cores too.
+    maxWorkers: 3,
     testTimeout: LONG ? LONG_TEST_TIMEOUT_MS : 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,
