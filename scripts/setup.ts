@@ -1,4 +1,5 @@
 /** `npm run setup`: everything that the demo and the tests need, without running them. */
+import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
 import { postgres } from './setup/postgres.ts'
 import { qemu } from './setup/qemu.ts'
@@ -6,4 +7,4 @@ import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
 
-await setUp([qemu, temporal, postgres, versitygw, minio, debianImage])
+await setUp([qemu, temporal, postgres, versitygw, minio, cinder, debianImage])
