@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { parseDuration } from './duration.ts'
 import { CliError } from './exit-codes.ts'
 import { parseSize } from './size.ts'
 
@@ -7,11 +8,7 @@ export function describable(command: Command): Command {
   return command
     .option('--name <name>', 'a name, which need not be unique')
     .option('--description <text>')
-    .addOption(
-      new Option('--metadata <key=value...>', 'may be given several times')
-        .argParser(parsePair)
-        .default(undefined),
-    )
+    .addOption(pairsOption('--metadata <key=value...>', 'may be given several times'))
 }
 
 export interface Describable {
@@ -39,6 +36,18 @@ export function sizeOption(description: string): Option {
   return new Option('--size <size>', description).argParser((text: string) =>
     asArgument(() => parseSize(text)),
   )
+}
+
+export function pairsOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parsePair).default(undefined)
+}
+
+export function durationOption(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text: string) => {
+    const seconds = parseDuration(text)
+    if (seconds !== undefined) return seconds
+    throw new InvalidArgumentError('Expected a duration such as 90s, 15m, 6h or 7d.')
+  })
 }
 
 function parsePair(text: string, earlier: Record<string, string> = {}): Record<string, string> {

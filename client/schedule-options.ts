@@ -1,8 +1,9 @@
 import type { ScheduleOptions } from '@temporalio/client'
 import type { ScheduleRow } from '../database/schedules/read.ts'
+import { selectionOf } from '../database/schedules/selection.ts'
 import { formatCron, parseCron } from '../domain/cron.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
-import { temporalScheduleId } from '../domain/schedules.ts'
+import { describeSelection, temporalScheduleId } from '../domain/schedules.ts'
 
 /**
  * The Temporal schedule of a row. Overlapping runs are all started: each looks at its predecessor itself, and so leaves a record of
@@ -23,7 +24,7 @@ export function temporalSchedule(schedule: ScheduleRow) {
       workflowId: temporalScheduleId(id),
       taskQueue: CONTROL_QUEUE,
       args: [{ scheduleId: id }],
-      staticSummary: `backup of volume ${schedule.volumeId}`,
+      staticSummary: `backups of ${describeSelection(selectionOf(schedule))}`,
     },
     policies: { overlap: 'ALLOW_ALL', catchupWindow: catchUpSeconds * 1000, pauseOnFailure: false },
     state: { paused: paused === 1, note: 'Kept by volflow: what is changed here is put back.' },

@@ -8,7 +8,7 @@ import {
   changedSchedules,
   markApplied,
   markRefused,
-  pauseWithoutVolume,
+  pauseWithoutVolumes,
 } from '../database/schedules/applied.ts'
 import type { ScheduleRow } from '../database/schedules/read.ts'
 import { endStuckRuns, settleRange, unsettledRange } from '../database/schedules/runs.ts'
@@ -30,7 +30,7 @@ export async function applyChangedSchedules(client: Client, database: Database):
  * no row was deleted: rows are written first, so they are read after the list.
  */
 export async function reconcileSchedules(client: Client, database: Database): Promise<void> {
-  await pauseWithoutVolume(database)
+  for (const schedule of await allSchedules(database)) await pauseWithoutVolumes(database, schedule)
   await endStuckRuns(database, Date.now())
   const listed = []
   for await (const { scheduleId } of client.schedule.list()) listed.push(scheduleId)

@@ -19,6 +19,7 @@ export interface Schema {
   uploads: UploadsTable
   schedules: SchedulesTable
   scheduleRuns: ScheduleRunsTable
+  scheduleAlarms: ScheduleAlarmsTable
   events: EventsTable
   eventLog: EventLogTable
 }
@@ -84,6 +85,8 @@ export interface BackupsTable extends ResourceColumns {
   storedBytes: number
   failReason: string | null
   dataTimestamp: string
+  /** Which schedule made it, be it gone by now. */
+  scheduleId: string | null
 }
 
 export interface OperationsTable {
@@ -194,8 +197,15 @@ export interface SchedulesTable {
   projectId: string
   userId: string
   name: string
-  volumeId: string
+  /** JSON of VolumeSelection. */
+  volumes: string
   target: string
+  /** JSON of Retention; null: nothing is deleted. */
+  retention: string | null
+  /** Since when its backups have been looked through for what may go. */
+  retainedAt: string | null
+  /** How old the newest good backup of a volume may be; null: two runs may fail. */
+  alarmAfterSeconds: number | null
   /** Either this, in the time zone, or `intervalSeconds`. */
   cron: string | null
   timeZone: string
@@ -224,6 +234,10 @@ export interface ScheduleRunsTable {
   id: string
   scheduleId: string
   scheduledAt: string
+  /** Null: all of its volumes. */
+  volumeId: string | null
+  /** Null: its turn has not come. */
+  triedAt: string | null
   /** 1: asked for by a user. */
   manual: number
   outcome: RunOutcome
@@ -234,6 +248,15 @@ export interface ScheduleRunsTable {
   incremental: number | null
   operationId: string | null
   backupId: string | null
+}
+
+/** A volume of a schedule without a good backup for too long. */
+export interface ScheduleAlarmsTable {
+  scheduleId: string
+  volumeId: string
+  raisedAt: string
+  /** Null: there was never one. */
+  lastGoodAt: string | null
 }
 
 export interface EventsTable {

@@ -276,8 +276,25 @@ export const LIMITS = {
   /** Missed runs that are recorded at once, and how far back they are looked for. */
   scheduleMissedMax: 100,
   scheduleMissedLookBackMs: 7 * 86_400_000,
-  /** Runs of a schedule that are remembered, the newest. */
+  /** Planned times of a schedule that are remembered, the newest: enough to know when the last full backup was. */
   scheduleRunsKept: 1000,
+  /** Volumes of one schedule: as many operations as one database step may accept in passing. */
+  scheduleVolumesMax: 1000,
+  /** Volumes that one step of a planned run tries: half a second on the slower database. */
+  scheduleStartBatch: 50,
+  /** A run by hand whose process died before it got to all volumes is given up. */
+  scheduleManualRunMs: 60_000,
+  /** Of each rule. */
+  retentionCountMax: 10_000,
+  retentionWithinMaxSeconds: 100 * 366 * 86_400,
+  /** What grows too old is looked for so often, besides after each backup. */
+  retentionIntervalMs: 3_600_000,
+  /** Deletions that one look at a schedule's backups starts; the rest follows with the next. */
+  retentionDeletionsMax: 200,
+  /** Alarms are about hours: no need to look more often. */
+  alarmIntervalMs: 30_000,
+  /** A schedule's planned times whose greatest distance says how old its newest good backup may be. */
+  alarmTimes: 10,
   /** Questions to Temporal about schedules at a time. */
   scheduleRequests: 16,
 } as const

@@ -1,6 +1,7 @@
 import { type Cron, parseCron } from './cron.ts'
 import { RequestError } from './errors.ts'
 import { LIMITS } from './limits.ts'
+import { Zone } from './zone.ts'
 
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
@@ -26,6 +27,12 @@ export function timesBetween(timing: Timing, afterMs: number, untilMs: number, m
     if (times.length > max) times.shift()
   }
   return times
+}
+
+/** The greatest distance between successive ones of the next planned times. */
+export function greatestGapMs(timing: Timing, afterMs: number, count: number): number {
+  const times = nextTimes(timing, afterMs, count)
+  return Math.max(0, ...times.slice(1).map((timeMs, index) => timeMs - (times[index] ?? timeMs)))
 }
 
 /** The zone's proper name. Throws RequestError 400 for one that does not exist. */
@@ -81,31 +88,4 @@ function isOn(cron: Cron, localDay: Date): boolean {
 
 function timesOfDay({ hours, minutes }: Cron, midnightMs: number): number[] {
   return hours.flatMap((hour) => minutes.map((minute) => midnightMs + hour * HOUR_MS + minute * 60_000))
-}
-
-class Zone {
-  readonly #format: Intl.DateTimeFormat
-
-  constructor(timeZone: string) {
-    this.#format = new Intl.DateTimeFormat('en', { timeZone, timeZoneName: 'longOffset' })
-  }
-
-  /**
-   * When the zone's clocks show this. A time that they skip is none. One that they show twice counts once: where clocks are ahead of
-   * UTC the second one, and elsewhere the first, as Temporal does for what runs once a day.
-   */
-  timeOf(localMs: number): number | undefined {
-    const guessMs = this.offsetMs(localMs)
-    const offsetMs = this.offsetMs(localMs - guessMs)
-    const timeMs = localMs - offsetMs
-    return this.offsetMs(timeMs) === offsetMs ? timeMs : undefined
-  }
-
-  /** How much the zone's clocks are ahead of UTC. */
-  offsetMs(timeMs: number): number {
-    const name = this.#format.formatToParts(timeMs).find(({ type }) => type === 'timeZoneName')?.value
-    const [, sign, hours, minutes] = /([+-])(\d\d):(\d\d)/.exec(name ?? '') ?? []
-    const offset = Number(hours ?? 0) * HOUR_MS + Number(minutes ?? 0) * 60_000
-    return sign === '-' ? -offset : offset
-  }
 }

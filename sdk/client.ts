@@ -24,9 +24,14 @@ import type {
   OperationPage,
   Project,
   PauseScheduleInput,
+  Retention,
+  RetentionPage,
   Schedule,
+  ScheduleAlarm,
   SchedulePage,
+  SchedulePruned,
   ScheduleRunPage,
+  ScheduleStarted,
   RevertVolumeInput,
   ReimageVolumeInput,
   RestoreIntoVolumeInput,
@@ -54,7 +59,6 @@ export interface ResourceFilter extends PageFilter {
 
 export interface ScheduleFilter extends PageFilter {
   readonly name?: string
-  readonly volumeId?: string
 }
 
 export interface OperationFilter extends PageFilter {
@@ -252,14 +256,38 @@ export class VolflowClient {
     return this.#json({ method: 'POST', path: `${schedulePath(id)}/unpause`, json: {}, ...options })
   }
 
-  /** Also while it is paused. */
-  runSchedule(id: string, options?: RequestOptions): Promise<BackupAccepted> {
+  /** Also while it is paused. Answers with what became of each of its volumes; 409 when no backup could be started. */
+  runSchedule(id: string, options?: RequestOptions): Promise<ScheduleStarted> {
     return this.#json({ method: 'POST', path: `${schedulePath(id)}/run`, ...options })
   }
 
   /** Latest first, with those that did not start, and why. */
   listScheduleRuns(id: string, filter: PageFilter = {}, options?: RequestOptions): Promise<ScheduleRunPage> {
     return this.#json({ method: 'GET', path: `${schedulePath(id)}/runs`, query: { ...filter }, ...options })
+  }
+
+  /** Of each of its backups: does it stay, and why. With rules these are tried out, and nothing is deleted in any case. */
+  scheduleRetention(
+    id: string,
+    query: PageFilter & Retention = {},
+    options?: RequestOptions,
+  ): Promise<RetentionPage> {
+    return this.#json({
+      method: 'GET',
+      path: `${schedulePath(id)}/retention`,
+      query: { ...query },
+      ...options,
+    })
+  }
+
+  /** Deletes now what no rule keeps. */
+  pruneSchedule(id: string, options?: RequestOptions): Promise<SchedulePruned> {
+    return this.#json({ method: 'POST', path: `${schedulePath(id)}/prune`, ...options })
+  }
+
+  /** Volumes without a good backup for too long. */
+  scheduleAlarms(id: string, options?: RequestOptions): Promise<{ items: ScheduleAlarm[] }> {
+    return this.#json({ method: 'GET', path: `${schedulePath(id)}/alarms`, ...options })
   }
 
   listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {

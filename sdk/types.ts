@@ -31,11 +31,18 @@ export interface Schemas {
   Readiness: Readiness
   ReimageVolumeInput: ReimageVolumeInput
   RestoreIntoVolumeInput: RestoreIntoVolumeInput
+  Retention: Retention
+  RetentionDecision: RetentionDecision
+  RetentionInput: RetentionInput
+  RetentionPage: RetentionPage
   RevertVolumeInput: RevertVolumeInput
   Schedule: Schedule
+  ScheduleAlarm: ScheduleAlarm
   SchedulePage: SchedulePage
+  SchedulePruned: SchedulePruned
   ScheduleRun: ScheduleRun
   ScheduleRunPage: ScheduleRunPage
+  ScheduleStarted: ScheduleStarted
   Snapshot: Snapshot
   SnapshotAccepted: SnapshotAccepted
   SnapshotPage: SnapshotPage
@@ -215,7 +222,35 @@ export interface CreateImageInput {
 }
 export interface CreateScheduleInput {
   name: string
-  volumeId: string
+  /**
+   * Ids, or volumes of the project as they are at each planned time: by metadata (all entries), by type, or all
+   */
+  volumes:
+    | {
+        /**
+         * @maxItems 1000
+         */
+        ids: string[]
+      }
+    | {
+        metadata: {
+          [k: string]: string
+        }
+      }
+    | {
+        volumeType: string
+      }
+    | {
+        all: true
+      }
+  /**
+   * Which of its backups stay, per volume; what no rule keeps is deleted. Null, the default: all stay
+   */
+  retention?: RetentionInput | null
+  /**
+   * A volume without a good backup for so long has an alarm; null, the default: when two planned times passed without one
+   */
+  alarmAfterSeconds?: number | null
   target?: string
   /**
    * minute hour day-of-month month day-of-week, in timeZone; instead of intervalSeconds
@@ -247,6 +282,27 @@ export interface CreateScheduleInput {
   overlap?: 'skip' | 'wait'
   note?: string | null
   paused?: boolean
+}
+export interface RetentionInput {
+  /**
+   * The newest so many
+   */
+  last?: number
+  /**
+   * Of the so many latest hours that have a backup the newest one each
+   */
+  hourly?: number
+  daily?: number
+  /**
+   * Weeks begin on Monday
+   */
+  weekly?: number
+  monthly?: number
+  yearly?: number
+  /**
+   * All that are at most so old
+   */
+  withinSeconds?: number
 }
 export interface CreateSnapshotInput {
   volumeId: string
@@ -487,6 +543,46 @@ export interface ReimageVolumeInput {
 export interface RestoreIntoVolumeInput {
   volumeId: string
 }
+export interface Retention {
+  /**
+   * The newest so many
+   */
+  last?: number
+  /**
+   * Of the so many latest hours that have a backup the newest one each
+   */
+  hourly?: number
+  daily?: number
+  /**
+   * Weeks begin on Monday
+   */
+  weekly?: number
+  monthly?: number
+  yearly?: number
+  /**
+   * All that are at most so old
+   */
+  withinSeconds?: number
+}
+export interface RetentionDecision {
+  backupId: string
+  volumeId: string
+  name: string | null
+  /**
+   * The moment whose bytes it holds
+   */
+  takenAt: string
+  status: string
+  keep: boolean
+  reasons: string[]
+}
+export interface RetentionPage {
+  items: RetentionDecision[]
+  /**
+   * The marker of the next page; null: this is the last
+   */
+  next: string | null
+}
 export interface RevertVolumeInput {
   /**
    * The most recent snapshot of the volume
@@ -498,8 +594,34 @@ export interface Schedule {
   projectId: string
   userId: string
   name: string
-  volumeId: string
+  /**
+   * Ids, or volumes of the project as they are at each planned time: by metadata (all entries), by type, or all
+   */
+  volumes:
+    | {
+        /**
+         * @maxItems 1000
+         */
+        ids: string[]
+      }
+    | {
+        metadata: {
+          [k: string]: string
+        }
+      }
+    | {
+        volumeType: string
+      }
+    | {
+        all: true
+      }
   target: string
+  retention: Retention | null
+  alarmAfterSeconds: number | null
+  /**
+   * Volumes without a good backup for too long: see its alarms
+   */
+  alarmCount: number
   cron: string | null
   timeZone: string
   intervalSeconds: number | null
@@ -532,6 +654,17 @@ export interface Schedule {
   createdAt: string
   updatedAt: string | null
 }
+export interface ScheduleAlarm {
+  volumeId: string
+  /**
+   * ISO 8601, UTC
+   */
+  raisedAt: string
+  /**
+   * Null: there was never one
+   */
+  lastGoodAt: string | null
+}
 export interface SchedulePage {
   items: Schedule[]
   /**
@@ -539,12 +672,22 @@ export interface SchedulePage {
    */
   next: string | null
 }
+export interface SchedulePruned {
+  deletions: {
+    backupId: string
+    operationId: string
+  }[]
+}
 export interface ScheduleRun {
   id: string
   /**
    * ISO 8601, UTC
    */
   scheduledAt: string
+  /**
+   * Null: all of its volumes
+   */
+  volumeId: string | null
   startedAt: string | null
   /**
    * Asked for by a user
@@ -569,6 +712,9 @@ export interface ScheduleRunPage {
    * The marker of the next page; null: this is the last
    */
   next: string | null
+}
+export interface ScheduleStarted {
+  runs: ScheduleRun[]
 }
 export interface Snapshot {
   id: string
@@ -609,6 +755,35 @@ export interface SnapshotPage {
 }
 export interface UpdateScheduleInput {
   name?: string
+  /**
+   * Ids, or volumes of the project as they are at each planned time: by metadata (all entries), by type, or all
+   */
+  volumes?:
+    | {
+        /**
+         * @maxItems 1000
+         */
+        ids: string[]
+      }
+    | {
+        metadata: {
+          [k: string]: string
+        }
+      }
+    | {
+        volumeType: string
+      }
+    | {
+        all: true
+      }
+  /**
+   * Which of its backups stay, per volume; what no rule keeps is deleted. Null, the default: all stay
+   */
+  retention?: RetentionInput | null
+  /**
+   * A volume without a good backup for so long has an alarm; null, the default: when two planned times passed without one
+   */
+  alarmAfterSeconds?: number | null
   target?: string
   /**
    * minute hour day-of-month month day-of-week, in timeZone; instead of intervalSeconds

@@ -16,6 +16,7 @@ import { placeNames } from './places.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { connectWorker, createTemporalClient } from './temporal-connection.ts'
 import { installRuntime } from './runtime.ts'
+import { applyRetentions, watchBackups } from './tend-schedules.ts'
 import { workerChecks } from './worker-checks.ts'
 
 /** Runs the workflows and their database steps, and the loops that keep database and Temporal in step. Touches no storage. */
@@ -61,6 +62,16 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     }),
     loop('reconcile schedules', () => reconcileSchedules(client, database), {
       intervalMs: LIMITS.reconcileIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('apply retentions', () => applyRetentions(database), {
+      intervalMs: LIMITS.reconcileIntervalMs,
+      signal,
+      logger,
+    }),
+    loop('watch backups', () => watchBackups(database, logger), {
+      intervalMs: LIMITS.alarmIntervalMs,
       signal,
       logger,
     }),

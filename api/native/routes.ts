@@ -8,6 +8,7 @@ import { operationEventRoutes } from './operation-events.ts'
 import { operationRoutes } from './operations.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { scheduleActionRoutes } from './schedule-actions.ts'
+import { scheduleRetentionRoutes } from './schedule-retention.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
@@ -30,4 +31,5 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   controlRoutes(app, context)
   scheduleRoutes(app, context)
   scheduleActionRoutes(app, context)
+  scheduleRetentionRoutes(app, context)
 }

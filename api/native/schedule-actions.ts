@@ -4,12 +4,11 @@ import { requestRun } from '../../database/schedules/start-run.ts'
 import { setPaused } from '../../database/schedules/write.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
-import { accept, pageOf, showIfPresent } from './answers.ts'
+import { pageOf } from './answers.ts'
 import { ERRORS, ID_PARAMS, PAGE } from './fields.ts'
-import { PAUSE_SCHEDULE, SCHEDULE, SCHEDULE_RUN_PAGE } from './schedule-schemas.ts'
-import { scheduleRunView, scheduleView } from './schedule-views.ts'
-import { BACKUP_ACCEPTED } from './schemas.ts'
-import { backupView } from './views.ts'
+import { PAUSE_SCHEDULE, SCHEDULE, SCHEDULE_RUN_PAGE, SCHEDULE_STARTED } from './schedule-schemas.ts'
+import { scheduleRunView } from './schedule-views.ts'
+import { shown } from './schedules.ts'
 
 const tags = ['schedules']
 
@@ -20,20 +19,38 @@ export function scheduleActionRoutes(app: App, context: ApiContext): void {
     {
       schema: {
         tags,
-        summary: 'Run a schedule now, also while it is paused',
+        summary: 'Run a schedule now, also while it is paused; what is busy is not waited for',
         params: ID_PARAMS,
-        response: { 202: BACKUP_ACCEPTED, ...ERRORS },
+        response: { 202: SCHEDULE_STARTED, ...ERRORS },
       },
     },
     async (request, reply) => {
-      const actor = actorOf(request)
-      const accepted = await requestRun(database, actor, places, request.params.id)
-      const operation = await accept(context, actor, accepted)
-      const key = { id: accepted.resourceId, projectId: actor.projectId }
-      const backup = await showIfPresent(context, 'backup', key, backupView)
-      return reply.code(202).send({ backup, operation })
+      const runs = await requestRun(database, actorOf(request), places, request.params.id)
+      for (const { operationId } of runs) if (operationId !== null) context.dispatches.start(operationId)
+      return reply.code(202).send({ runs: runs.map(scheduleRunView) })
     },
   )
+  pauseRoutes(app, context)
+  app.get(
+    '/schedules/:id/runs',
+    {
+      schema: {
+        tags,
+        summary: 'List the runs of a schedule, latest first, with those that did not start',
+        params: ID_PARAMS,
+        querystring: z.strictObject(PAGE),
+        response: { 200: SCHEDULE_RUN_PAGE, ...ERRORS },
+      },
+    },
+    async (request) => {
+      const { projectId } = actorOf(request)
+      const filter = { ...request.query, scheduleId: request.params.id, projectId }
+      return pageOf(filter.limit, (limit) => listRuns(database, { ...filter, limit }), scheduleRunView)
+    },
+  )
+}
+
+function pauseRoutes(app: App, context: ApiContext): void {
   for (const [action, paused, summary] of [
     ['pause', true, 'Pause a schedule: no run starts until it is unpaused'],
     ['unpause', false, 'Let a paused schedule run again'],
@@ -51,28 +68,8 @@ export function scheduleActionRoutes(app: App, context: ApiContext): void {
       },
       async (request) => {
         const key = { ...request.params, projectId: actorOf(request).projectId }
-        return scheduleView(await setPaused(database, key, { paused, ...request.body }))
+        return shown(context, await setPaused(context.database, key, { paused, ...request.body }))
       },
     )
   }
-  app.get(
-    '/schedules/:id/runs',
-    {
-      schema: {
-        tags,
-        summary: 'List the runs of a schedule, latest first, with those that did not start',
-        params: ID_PARAMS,
-        querystring: z.strictObject(PAGE),
-        response: { 200: SCHEDULE_RUN_PAGE, ...ERRORS },
-      },
-    },
-    async (request) => {
-      const filter = {
-        ...request.query,
-        scheduleId: request.params.id,
-        projectId: actorOf(request).projectId,
-      }
-      return pageOf(filter.limit, (limit) => listRuns(database, { ...filter, limit }), scheduleRunView)
-    },
-  )
 }

@@ -1,10 +1,66 @@
 import { z } from 'zod'
 import { LIMITS } from '../../domain/limits.ts'
 import { OVERLAPS, RUN_OUTCOMES } from '../../domain/schedules.ts'
-import { DESCRIPTION, ID, NAME, PLACE } from './fields.ts'
+import { DESCRIPTION, ID, METADATA, NAME, PLACE } from './fields.ts'
 import { page, TIME } from './schemas.ts'
 
+const VOLUME_SELECTION = z
+  .union([
+    z.strictObject({
+      ids: z
+        .array(ID)
+        .max(LIMITS.scheduleVolumesMax)
+        .refine((ids) => ids.length > 0, { error: 'at least one id' }),
+    }),
+    z.strictObject({
+      metadata: METADATA.refine((entries) => Object.keys(entries).length > 0, {
+        error: 'at least one entry',
+      }),
+    }),
+    z.strictObject({ volumeType: NAME }),
+    z.strictObject({ all: z.literal(true) }),
+  ])
+  .describe(
+    'Ids, or volumes of the project as they are at each planned time: by metadata (all entries), by type, or all',
+  )
+
+const COUNT = z.int().min(1).max(LIMITS.retentionCountMax).exactOptional()
+
+export const RETENTION_RULES = {
+  last: COUNT.describe('The newest so many'),
+  hourly: COUNT.describe('Of the so many latest hours that have a backup the newest one each'),
+  daily: COUNT,
+  weekly: COUNT.describe('Weeks begin on Monday'),
+  monthly: COUNT,
+  yearly: COUNT,
+  withinSeconds: z
+    .int()
+    .min(1)
+    .max(LIMITS.retentionWithinMaxSeconds)
+    .exactOptional()
+    .describe('All that are at most so old'),
+}
+
+const RETENTION = z
+  .strictObject(RETENTION_RULES)
+  .refine((rules) => Object.keys(rules).length > 0, { error: 'at least one rule' })
+  .meta({ id: 'Retention' })
+
 const CHANGEABLE = {
+  retention: RETENTION.nullable()
+    .exactOptional()
+    .describe(
+      'Which of its backups stay, per volume; what no rule keeps is deleted. Null, the default: all stay',
+    ),
+  alarmAfterSeconds: z
+    .int()
+    .min(LIMITS.scheduleIntervalMinSeconds)
+    .max(LIMITS.retentionWithinMaxSeconds)
+    .nullable()
+    .exactOptional()
+    .describe(
+      'A volume without a good backup for so long has an alarm; null, the default: when two planned times passed without one',
+    ),
   target: PLACE.exactOptional(),
   cron: z
     .string()
@@ -49,11 +105,11 @@ const CHANGEABLE = {
 }
 
 export const CREATE_SCHEDULE = z
-  .strictObject({ name: NAME, volumeId: ID, ...CHANGEABLE, paused: z.boolean().exactOptional() })
+  .strictObject({ name: NAME, volumes: VOLUME_SELECTION, ...CHANGEABLE, paused: z.boolean().exactOptional() })
   .meta({ id: 'CreateSchedule' })
 
 export const UPDATE_SCHEDULE = z
-  .strictObject({ name: NAME.exactOptional(), ...CHANGEABLE })
+  .strictObject({ name: NAME.exactOptional(), volumes: VOLUME_SELECTION.exactOptional(), ...CHANGEABLE })
   .meta({ id: 'UpdateSchedule' })
 
 export const PAUSE_SCHEDULE = z
@@ -67,8 +123,11 @@ export const SCHEDULE = z
     projectId: z.string(),
     userId: z.string(),
     name: z.string(),
-    volumeId: z.string(),
+    volumes: VOLUME_SELECTION,
     target: z.string(),
+    retention: RETENTION.nullable(),
+    alarmAfterSeconds: z.int().nullable(),
+    alarmCount: z.int().describe('Volumes without a good backup for too long: see its alarms'),
     cron: z.string().nullable(),
     timeZone: z.string(),
     intervalSeconds: z.int().nullable(),
@@ -90,6 +149,7 @@ export const SCHEDULE_RUN = z
   .object({
     id: z.string(),
     scheduledAt: TIME,
+    volumeId: z.string().nullable().describe('Null: all of its volumes'),
     startedAt: TIME.nullable(),
     manual: z.boolean().describe('Asked for by a user'),
     outcome: z.enum(RUN_OUTCOMES),
@@ -101,5 +161,32 @@ export const SCHEDULE_RUN = z
   })
   .meta({ id: 'ScheduleRun' })
 
+export const SCHEDULE_ALARM = z
+  .object({
+    volumeId: z.string(),
+    raisedAt: TIME,
+    lastGoodAt: TIME.nullable().describe('Null: there was never one'),
+  })
+  .meta({ id: 'ScheduleAlarm' })
+
+export const RETENTION_DECISION = z
+  .object({
+    backupId: z.string(),
+    volumeId: z.string(),
+    name: z.string().nullable(),
+    takenAt: TIME.describe('The moment whose bytes it holds'),
+    status: z.string(),
+    keep: z.boolean(),
+    reasons: z.array(z.string()),
+  })
+  .meta({ id: 'RetentionDecision' })
+
+export const SCHEDULE_PRUNED = z
+  .object({ deletions: z.array(z.object({ backupId: z.string(), operationId: z.string() })) })
+  .meta({ id: 'SchedulePruned' })
+
+export const SCHEDULE_STARTED = z.object({ runs: z.array(SCHEDULE_RUN) }).meta({ id: 'ScheduleStarted' })
+
 export const SCHEDULE_PAGE = page('SchedulePage', SCHEDULE)
 export const SCHEDULE_RUN_PAGE = page('ScheduleRunPage', SCHEDULE_RUN)
+export const RETENTION_PAGE = page('RetentionPage', RETENTION_DECISION)

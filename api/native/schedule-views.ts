@@ -1,16 +1,24 @@
 import type { z } from 'zod'
 import type { ScheduleRow, ScheduleRunRow } from '../../database/schedules/read.ts'
+import { type DecidedBackup, rulesOf } from '../../database/schedules/retention.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { nextTimes } from '../../domain/schedule-times.ts'
-import type { SCHEDULE, SCHEDULE_RUN } from './schedule-schemas.ts'
+import type { RETENTION_DECISION, SCHEDULE, SCHEDULE_RUN } from './schedule-schemas.ts'
 
-export function scheduleView(row: ScheduleRow): z.infer<typeof SCHEDULE> {
-  const { id, projectId, userId, name, volumeId, target, createdAt, updatedAt } = row
+type Selection = z.infer<typeof SCHEDULE>['volumes']
+
+export function scheduleView(row: ScheduleRow, alarmCount: number): z.infer<typeof SCHEDULE> {
+  const { id, projectId, userId, name, target, createdAt, updatedAt } = row
   const { cron, timeZone, intervalSeconds, jitterSeconds, catchUpSeconds, fullEvery, overlap } = row
   const paused = row.paused === 1
   const next = paused ? [] : nextTimes(row, Date.now(), LIMITS.scheduleTimesShown)
   return {
-    ...{ id, projectId, userId, name, volumeId, target },
+    ...{ id, projectId, userId, name },
+    volumes: JSON.parse(row.volumes) as Selection,
+    target,
+    retention: rulesOf(row) ?? null,
+    alarmAfterSeconds: row.alarmAfterSeconds,
+    alarmCount,
     ...{ cron, timeZone, intervalSeconds, jitterSeconds, catchUpSeconds, fullEvery, overlap },
     paused,
     note: row.note,
@@ -22,12 +30,17 @@ export function scheduleView(row: ScheduleRow): z.infer<typeof SCHEDULE> {
 }
 
 export function scheduleRunView(row: ScheduleRunRow): z.infer<typeof SCHEDULE_RUN> {
-  const { id, scheduledAt, startedAt, outcome, reason, waitsUntil, operationId, backupId } = row
+  const { id, scheduledAt, volumeId, startedAt, outcome, reason, waitsUntil, operationId, backupId } = row
   return {
-    ...{ id, scheduledAt, startedAt },
+    ...{ id, scheduledAt, volumeId, startedAt },
     manual: row.manual === 1,
     ...{ outcome, reason, waitsUntil },
     incremental: row.incremental === null ? null : row.incremental === 1,
     ...{ operationId, backupId },
   }
+}
+
+export function retentionView({ backup, keep, reasons }: DecidedBackup): z.infer<typeof RETENTION_DECISION> {
+  const { id: backupId, volumeId, name, dataTimestamp: takenAt, status } = backup
+  return { backupId, volumeId, name, takenAt, status, keep, reasons: [...reasons] }
 }

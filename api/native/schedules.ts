@@ -1,14 +1,19 @@
 import { z } from 'zod'
-import { listSchedules, requireSchedule } from '../../database/schedules/read.ts'
+import {
+  alarmCounts,
+  listSchedules,
+  requireSchedule,
+  type ScheduleRow,
+} from '../../database/schedules/read.ts'
 import { createSchedule, deleteSchedule, updateSchedule } from '../../database/schedules/write.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
 import { pageOf } from './answers.ts'
-import { ERRORS, ID, ID_PARAMS, NAME, PAGE } from './fields.ts'
+import { ERRORS, ID_PARAMS, NAME, PAGE } from './fields.ts'
 import { CREATE_SCHEDULE, SCHEDULE, SCHEDULE_PAGE, UPDATE_SCHEDULE } from './schedule-schemas.ts'
 import { scheduleView } from './schedule-views.ts'
 
-const QUERY = z.strictObject({ ...PAGE, name: NAME.exactOptional(), volumeId: ID.exactOptional() })
+const QUERY = z.strictObject({ ...PAGE, name: NAME.exactOptional() })
 
 const tags = ['schedules']
 const answers = { 200: SCHEDULE, ...ERRORS }
@@ -21,7 +26,7 @@ export function scheduleRoutes(app: App, context: ApiContext): void {
     {
       schema: {
         tags,
-        summary: 'Back up a volume again and again',
+        summary: 'Back up volumes again and again',
         body: CREATE_SCHEDULE,
         response: { 201: SCHEDULE, ...ERRORS },
       },
@@ -30,14 +35,15 @@ export function scheduleRoutes(app: App, context: ApiContext): void {
       const actor = actorOf(request)
       const { resourceId: id } = await createSchedule(database, actor, places, request.body)
       const { projectId } = actor
-      return reply.code(201).send(scheduleView(await requireSchedule(database, { id, projectId })))
+      return reply.code(201).send(await shown(context, await requireSchedule(database, { id, projectId })))
     },
   )
   readRoutes(app, context)
   changeRoutes(app, context)
 }
 
-function readRoutes(app: App, { database }: ApiContext): void {
+function readRoutes(app: App, context: ApiContext): void {
+  const { database } = context
   app.get(
     '/schedules',
     {
@@ -50,7 +56,13 @@ function readRoutes(app: App, { database }: ApiContext): void {
     },
     async (request) => {
       const filter = { ...request.query, projectId: actorOf(request).projectId }
-      return pageOf(filter.limit, (limit) => listSchedules(database, { ...filter, limit }), scheduleView)
+      const page = await pageOf(
+        filter.limit,
+        (limit) => listSchedules(database, { ...filter, limit }),
+        (row) => row,
+      )
+      const counts = await alarmCounts(database, page.items)
+      return { ...page, items: page.items.map((row) => scheduleView(row, counts.get(row.id) ?? 0)) }
     },
   )
   app.get(
@@ -58,12 +70,13 @@ function readRoutes(app: App, { database }: ApiContext): void {
     { schema: { tags, summary: 'Show one schedule', params: ID_PARAMS, response: answers } },
     async (request) => {
       const { projectId } = actorOf(request)
-      return scheduleView(await requireSchedule(database, { ...request.params, projectId }))
+      return shown(context, await requireSchedule(database, { ...request.params, projectId }))
     },
   )
 }
 
-function changeRoutes(app: App, { database, places }: ApiContext): void {
+function changeRoutes(app: App, context: ApiContext): void {
+  const { database, places } = context
   app.patch(
     '/schedules/:id',
     {
@@ -77,7 +90,7 @@ function changeRoutes(app: App, { database, places }: ApiContext): void {
     },
     async (request) => {
       const key = { ...request.params, projectId: actorOf(request).projectId }
-      return scheduleView(await updateSchedule(database, places, key, request.body))
+      return shown(context, await updateSchedule(database, places, key, request.body))
     },
   )
   app.delete(
@@ -92,7 +105,11 @@ function changeRoutes(app: App, { database, places }: ApiContext): void {
     },
     async (request) => {
       const { projectId } = actorOf(request)
-      return scheduleView(await deleteSchedule(database, { ...request.params, projectId }))
+      return shown(context, await deleteSchedule(database, { ...request.params, projectId }))
     },
   )
+}
+
+export async function shown({ database }: ApiContext, row: ScheduleRow) {
+  return scheduleView(row, (await alarmCounts(database, [row])).get(row.id) ?? 0)
 }

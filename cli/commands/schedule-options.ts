@@ -1,9 +1,12 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { UpdateScheduleInput } from '../../sdk/types.ts'
 import { parseDuration } from '../duration.ts'
+import { durationOption } from '../options.ts'
+import { type RetentionOptions, retentionOptions, retentionRules } from './schedule-retention.ts'
+import { type SelectionOptions, selectionOptions } from './schedule-selection.ts'
 
 /** What can be said at creation and changed later. */
-export interface ScheduleOptions {
+export interface ScheduleOptions extends RetentionOptions, SelectionOptions {
   readonly name?: string
   readonly target?: string
   readonly cron?: string
@@ -14,10 +17,18 @@ export interface ScheduleOptions {
   readonly fullEvery?: number | 'never'
   readonly overlap?: 'skip' | 'wait'
   readonly note?: string
+  readonly alarmAfter?: number | 'auto'
 }
 
 export function scheduleOptions(command: Command): Command {
-  return command
+  return retentionOptions(selectionOptions(command))
+    .option('--keep-all', 'delete nothing: the default')
+    .addOption(
+      new Option(
+        '--alarm-after <duration>',
+        'a volume without a good backup for so long has an alarm; auto: when two planned times passed without one',
+      ).argParser(parseAlarm),
+    )
     .option('--cron <expression>', 'minute hour day-of-month month day-of-week, such as "30 2 * * mon-fri"')
     .option('--time-zone <zone>', 'of the cron expression, such as Europe/Berlin; default UTC')
     .addOption(durationOption('--every <duration>', 'instead of cron: 15m, 6h, 1d, …'))
@@ -38,7 +49,9 @@ export function scheduleOptions(command: Command): Command {
 
 /** What the API wants of them. */
 export function scheduleChange(options: ScheduleOptions): UpdateScheduleInput {
-  const { name, target, cron, timeZone, every, jitter, catchUp, fullEvery, overlap, note } = options
+  const { name, target, cron, timeZone, every, jitter, catchUp, fullEvery, overlap, note, alarmAfter } =
+    options
+  const retention = retentionRules(options)
   return {
     ...(name === undefined ? {} : { name }),
     ...(target === undefined ? {} : { target }),
@@ -50,15 +63,16 @@ export function scheduleChange(options: ScheduleOptions): UpdateScheduleInput {
     ...(fullEvery === undefined ? {} : { fullEvery: fullEvery === 'never' ? null : fullEvery }),
     ...(overlap === undefined ? {} : { overlap }),
     ...(note === undefined ? {} : { note }),
+    ...(retention === undefined ? {} : { retention }),
+    ...(alarmAfter === undefined ? {} : { alarmAfterSeconds: alarmAfter === 'auto' ? null : alarmAfter }),
   }
 }
 
-function durationOption(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text: string) => {
-    const seconds = parseDuration(text)
-    if (seconds !== undefined) return seconds
-    throw new InvalidArgumentError('Expected a duration such as 90s, 15m, 6h or 7d.')
-  })
+function parseAlarm(text: string): number | 'auto' {
+  if (text === 'auto') return text
+  const seconds = parseDuration(text)
+  if (seconds !== undefined) return seconds
+  throw new InvalidArgumentError('Expected a duration such as 36h or 7d, or auto.')
 }
 
 function parseFullEvery(text: string): number | 'never' {

@@ -2,44 +2,55 @@ import type { Command } from 'commander'
 import type { ScheduleFilter } from '../../sdk/client.ts'
 import type { Schedule } from '../../sdk/types.ts'
 import { formatDuration } from '../duration.ts'
-import { conclude } from '../follow.ts'
+import { CliError, EXIT } from '../exit-codes.ts'
 import { pageable } from '../options.ts'
 import { printFields, printResult, printTable } from '../output.ts'
 import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import type { Row } from '../table.ts'
 import { type ScheduleOptions, scheduleChange, scheduleOptions } from './schedule-options.ts'
-import { listRuns } from './schedule-runs.ts'
+import { describeRetention, retentionCommands } from './schedule-retention.ts'
+import { concludeRuns, listRuns } from './schedule-runs.ts'
+import { describeVolumes, selectionOf } from './schedule-selection.ts'
 
 interface CreateOptions extends ScheduleOptions {
   readonly name: string
   readonly paused?: boolean
 }
 
+interface UpdateOptions extends ScheduleOptions {
+  readonly volumes?: string[]
+}
+
 export function scheduleCommands(program: Command): void {
-  const schedule = program.command('schedule').description('backups of a volume, again and again')
+  const schedule = program.command('schedule').description('backups of volumes, again and again')
   scheduleOptions(schedule.command('create'))
-    .description('back up a volume again and again')
-    .argument('<volume>', 'id or name')
+    .description('back up volumes again and again')
+    .argument('[volumes...]', 'ids or names; or say below which volumes')
     .requiredOption('--name <name>', 'its backups are called so, too')
     .option('--paused', 'do not let it run yet')
-    .action(async (volume: string, options: CreateOptions, command: Command) => {
+    .action(async (names: string[], options: CreateOptions, command: Command) => {
       const session = sessionOf(command)
       const { name, paused } = options
-      const volumeId = await resolve(session, 'volume', volume)
-      const input = { ...scheduleChange(options), name, volumeId, ...(paused === true && { paused }) }
+      const volumes = await selectionOf(session, names, options)
+      if (volumes === undefined) throw noVolumes()
+      const input = { ...scheduleChange(options), name, volumes, ...(paused === true && { paused }) }
       show(session, await session.client.createSchedule(input, session.request))
     })
   scheduleOptions(schedule.command('update'))
     .description('change what is given and leave the rest')
     .argument('<schedule>', 'id or name')
     .option('--name <name>')
-    .action(async (idOrName: string, options: ScheduleOptions, command: Command) => {
+    .option('--volumes <volume...>', 'these instead')
+    .action(async (idOrName: string, options: UpdateOptions, command: Command) => {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
-      show(session, await session.client.updateSchedule(id, scheduleChange(options)))
+      const volumes = await selectionOf(session, options.volumes ?? [], options)
+      const change = { ...scheduleChange(options), ...(volumes === undefined ? {} : { volumes }) }
+      show(session, await session.client.updateSchedule(id, change))
     })
   readCommands(schedule)
+  retentionCommands(schedule)
   actionCommands(schedule)
 }
 
@@ -47,13 +58,10 @@ function readCommands(schedule: Command): void {
   pageable(schedule.command('list'))
     .description('list schedules, newest first')
     .option('--name <name>')
-    .option('--volume <volume>', 'only those of this volume')
-    .action(async ({ volume, ...rest }: ScheduleFilter & { volume?: string }, command: Command) => {
+    .action(async (filter: ScheduleFilter, command: Command) => {
       const session = sessionOf(command)
-      const filter =
-        volume === undefined ? rest : { ...rest, volumeId: await resolve(session, 'volume', volume) }
       const page = await session.client.listSchedules(filter)
-      const columns = ['ID', 'NAME', 'STATUS', 'VOLUME', 'TARGET', 'WHEN', 'NEXT']
+      const columns = ['ID', 'NAME', 'STATUS', 'VOLUMES', 'TARGET', 'WHEN', 'KEEPS', 'NEXT']
       printTable(session, page, columns, page.items.map(row))
     })
   schedule
@@ -76,14 +84,11 @@ function readCommands(schedule: Command): void {
 function actionCommands(schedule: Command): void {
   const onSchedule = (name: string, about: string) =>
     schedule.command(name).description(about).argument('<schedule>', 'id or name')
-  onSchedule('run', 'make its backup now, also while it is paused').action(
+  onSchedule('run', 'make its backups now, also while it is paused').action(
     async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
-      const answer = await session.client.runSchedule(id, session.request)
-      const { operation } = answer
-      const showBackup = () => session.client.showBackup(operation.resourceId)
-      await conclude(session, { noun: 'backup', operation, answer, show: showBackup })
+      await concludeRuns(session, (await session.client.runSchedule(id, session.request)).runs)
     },
   )
   onSchedule('pause', 'let no run start until it is unpaused')
@@ -112,26 +117,31 @@ function show(session: Session, schedule: Schedule): void {
 }
 
 function row(schedule: Schedule): Row {
-  const { id, name, volumeId, target, nextRuns } = schedule
+  const { id, name, volumes, target, retention, nextRuns } = schedule
   return {
     ID: id,
     NAME: name,
     STATUS: statusOf(schedule),
-    VOLUME: volumeId,
+    VOLUMES: describeVolumes(volumes),
     TARGET: target,
     WHEN: timingOf(schedule),
+    KEEPS: describeRetention(retention),
     NEXT: nextRuns[0],
   }
 }
 
 function fields(schedule: Schedule): Row {
-  const { id, name, volumeId, target, jitterSeconds, catchUpSeconds, fullEvery, overlap } = schedule
+  const { id, name, volumes, target, jitterSeconds, catchUpSeconds, fullEvery, overlap } = schedule
+  const { retention, alarmAfterSeconds, alarmCount } = schedule
   return {
     ...{ id, name },
     status: statusOf(schedule),
     note: schedule.note,
-    volume: volumeId,
+    volumes: describeVolumes(volumes),
     target,
+    keeps: describeRetention(retention),
+    'alarm after': alarmAfterSeconds === null ? 'two planned times' : formatDuration(alarmAfterSeconds),
+    alarms: alarmCount,
     when: timingOf(schedule),
     jitter: jitterSeconds === 0 ? null : `up to ${formatDuration(jitterSeconds)}`,
     'catches up within': formatDuration(catchUpSeconds),
@@ -144,10 +154,16 @@ function fields(schedule: Schedule): Row {
   }
 }
 
-function statusOf({ paused, applied }: Schedule): string {
-  return `${paused ? 'paused' : 'active'}${applied ? '' : ' (not applied yet)'}`
+function statusOf({ paused, applied, alarmCount }: Schedule): string {
+  const alarms = alarmCount === 0 ? '' : `, ${alarmCount} alarm${alarmCount === 1 ? '' : 's'}`
+  return `${paused ? 'paused' : 'active'}${alarms}${applied ? '' : ' (not applied yet)'}`
 }
 
 function timingOf({ cron, timeZone, intervalSeconds }: Schedule): string {
   return cron === null ? `every ${formatDuration(intervalSeconds ?? 0)}` : `${cron} ${timeZone}`
+}
+
+function noVolumes(): CliError {
+  const message = 'Expected volumes, or --with-metadata, --with-type or --all-volumes, got none of these.'
+  return new CliError(EXIT.usage, 'volumesMissing', message)
 }

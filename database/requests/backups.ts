@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import type { Artifact } from '../../domain/artifacts.ts'
-import type { Priority } from '../../domain/operations.ts'
+import { PRIORITY, type Priority } from '../../domain/operations.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -38,7 +38,11 @@ export function requestBackup(
 export async function acceptBackup(
   tx: Tx,
   actor: Actor,
-  request: BackupRequest & { readonly target: string; readonly priority?: Priority },
+  request: BackupRequest & {
+    readonly target: string
+    readonly priority?: Priority
+    readonly scheduleId?: string
+  },
 ): Promise<{ operationId: string; resourceId: string }> {
   const { projectId } = actor
   const { target } = request
@@ -71,6 +75,7 @@ export async function acceptBackup(
       storedBytes: 0,
       failReason: null,
       dataTimestamp: source?.createdAt ?? new Date().toISOString(),
+      scheduleId: request.scheduleId ?? null,
     })
     .execute()
   const snapshotId = source?.id ?? randomUUID()
@@ -145,17 +150,28 @@ export function requestBackupDeletion(
   actor: Actor,
   backupId: string,
 ): Promise<Accepted & { replayed: boolean }> {
-  return requestOnce(database, actor, { deleteBackup: backupId }, async (tx) => {
-    const { projectId } = actor
-    const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
-    const operationId = await acceptOperation(tx, {
-      actor,
-      kind: 'delete-backup',
-      spec: { backupId, target: backup.target, projectId },
-      resources: { backup: backupId },
-      primary: 'backup',
-    })
-    return { operationId, resourceId: backupId }
+  return requestOnce(database, actor, { deleteBackup: backupId }, async (tx) => ({
+    operationId: await acceptBackupDeletion(tx, actor, backupId),
+    resourceId: backupId,
+  }))
+}
+
+/** As `requestBackupDeletion`, in the caller's transaction. Resolves to the operation's id. */
+export async function acceptBackupDeletion(
+  tx: Tx,
+  actor: Actor,
+  backupId: string,
+  priority: Priority = PRIORITY.interactive,
+): Promise<string> {
+  const { projectId } = actor
+  const { target } = await requireResource(tx, 'backup', { id: backupId, projectId })
+  return acceptOperation(tx, {
+    actor,
+    kind: 'delete-backup',
+    spec: { backupId, target, projectId },
+    resources: { backup: backupId },
+    primary: 'backup',
+    priority,
   })
 }
 

@@ -1,6 +1,7 @@
 /** How far Temporal is in step with the rows. */
 import type { Database } from '../open.ts'
 import type { ScheduleRow } from './read.ts'
+import { selectionOf, selectVolumes } from './selection.ts'
 
 export function allSchedules(database: Database): Promise<ScheduleRow[]> {
   return database.selectFrom('schedules').selectAll().orderBy('id').execute()
@@ -43,17 +44,19 @@ export async function markRefused(
     .execute()
 }
 
-/** A schedule whose volume is gone has nothing to do: it pauses and says why. */
-export async function pauseWithoutVolume(database: Database): Promise<void> {
+/** A schedule all of whose volumes were named and are gone has nothing to do: it pauses and says why. */
+export async function pauseWithoutVolumes(database: Database, schedule: ScheduleRow): Promise<void> {
+  if (schedule.paused === 1 || !('ids' in selectionOf(schedule))) return
+  if ((await selectVolumes(database, schedule)).length > 0) return
   await database
     .updateTable('schedules')
-    .set((eb) => ({
+    .set({
       paused: 1,
-      note: 'Paused: its volume no longer exists.',
-      generation: eb('generation', '+', 1),
+      note: 'Paused: none of its volumes exists any more.',
+      generation: schedule.generation + 1,
       updatedAt: new Date().toISOString(),
-    }))
-    .where('paused', '=', 0)
-    .where('volumeId', 'not in', (eb) => eb.selectFrom('volumes').select('volumes.id'))
+    })
+    .where('id', '=', schedule.id)
+    .where('generation', '=', schedule.generation)
     .execute()
 }

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely'
 import { RequestError } from '../../domain/errors.ts'
+import { LIMITS } from '../../domain/limits.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import type { ScheduleRunsTable, SchedulesTable } from '../schema.ts'
@@ -26,6 +27,22 @@ export async function requireSchedule(database: Database | Tx, key: ScheduleKey)
   return row
 }
 
+/** How many of its volumes have an alarm now. */
+export async function alarmCounts(
+  database: Database,
+  schedules: readonly Pick<ScheduleRow, 'id'>[],
+): Promise<Map<string, number>> {
+  if (schedules.length === 0) return new Map()
+  const ids = schedules.map(({ id }) => id)
+  const counts = await database
+    .selectFrom('scheduleAlarms')
+    .select((eb) => ['scheduleId', eb.fn.countAll().as('count')])
+    .where('scheduleId', 'in', ids)
+    .groupBy('scheduleId')
+    .execute()
+  return new Map(counts.map(({ scheduleId, count }) => [scheduleId, Number(count)]))
+}
+
 interface PageFilter {
   readonly projectId: string
   readonly limit: number
@@ -35,7 +52,6 @@ interface PageFilter {
 
 export interface ScheduleFilter extends PageFilter {
   readonly name?: string
-  readonly volumeId?: string
 }
 
 /** Newest first. */
@@ -48,12 +64,27 @@ export async function listSchedules(database: Database, filter: ScheduleFilter):
     .orderBy('id', 'desc')
     .limit(filter.limit)
   if (filter.name !== undefined) query = query.where('name', '=', filter.name)
-  if (filter.volumeId !== undefined) query = query.where('volumeId', '=', filter.volumeId)
   if (filter.marker !== undefined) {
     const last = await requireSchedule(database, { id: filter.marker, projectId: filter.projectId })
     query = query.where((eb) => eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)))
   }
   return query.execute()
+}
+
+/** What became of a run's volumes, or of the run as a whole. */
+export function runsAt(
+  database: Database | Tx,
+  { scheduleId, scheduledAt }: Pick<ScheduleRunRow, 'scheduleId' | 'scheduledAt'>,
+  limit: number = LIMITS.scheduleVolumesMax,
+): Promise<ScheduleRunRow[]> {
+  return database
+    .selectFrom('scheduleRuns')
+    .selectAll()
+    .where('scheduleId', '=', scheduleId)
+    .where('scheduledAt', '=', scheduledAt)
+    .orderBy('volumeId')
+    .limit(limit)
+    .execute()
 }
 
 /** The runs of one schedule, latest planned time first. */
@@ -68,17 +99,20 @@ export async function listRuns(
     .selectAll()
     .where('scheduleId', '=', scheduleId)
     .orderBy('scheduledAt', 'desc')
+    .orderBy('id', 'desc')
     .limit(filter.limit)
   if (filter.marker !== undefined) {
     const last = await database
       .selectFrom('scheduleRuns')
-      .select('scheduledAt')
+      .select(['id', 'scheduledAt'])
       .where('id', '=', filter.marker)
       .where('scheduleId', '=', scheduleId)
       .executeTakeFirst()
     if (last === undefined)
       throw new RequestError(404, 'runNotFound', `Run ${filter.marker} could not be found.`)
-    query = query.where('scheduledAt', '<', last.scheduledAt)
+    query = query.where((eb) =>
+      eb(eb.refTuple('scheduledAt', 'id'), '<', eb.tuple(last.scheduledAt, last.id)),
+    )
   }
   return query.execute()
 }

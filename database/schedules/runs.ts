@@ -3,11 +3,12 @@ import { LIMITS } from '../../domain/limits.ts'
 import { timesBetween } from '../../domain/schedule-times.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
-import type { ScheduleRow, ScheduleRunRow } from './read.ts'
+import { runsAt, type ScheduleRow, type ScheduleRunRow } from './read.ts'
 
 export const MISSED_REASON = 'Nothing was running to start it within its catch-up window.'
 
-interface RunKey {
+/** The identity of a run: its schedule, and its planned time as ISO 8601 in UTC. */
+export interface RunKey {
   readonly scheduleId: string
   readonly scheduledAt: string
 }
@@ -20,22 +21,29 @@ export function deadlineMs(
   return Date.parse(scheduledAt) + (catchUpSeconds + jitterSeconds) * 1000
 }
 
-/** Writes what became of a run. A run that has an outcome keeps it. */
-export async function recordRun(
+/** Writes what became of a run of which no volume was tried. */
+export async function recordWhole(
   tx: Tx,
   key: RunKey,
-  run: Pick<ScheduleRunRow, 'outcome' | 'reason'> & Partial<ScheduleRunRow>,
+  run: Pick<ScheduleRunRow, 'outcome' | 'reason'>,
 ): Promise<void> {
-  const columns = { waitsUntil: null, ...run }
   await tx
     .insertInto('scheduleRuns')
-    .values({ id: randomUUID(), manual: 0, ...key, ...columns })
-    .onConflict((conflict) =>
-      conflict
-        .columns(['scheduleId', 'scheduledAt'])
-        .doUpdateSet(columns)
-        .where('scheduleRuns.outcome', '=', 'waiting'),
-    )
+    .values({ id: randomUUID(), manual: 0, ...key, ...run })
+    .execute()
+}
+
+/** Writes what became of a volume's run that waited. */
+export async function endRun(
+  tx: Tx,
+  { id }: Pick<ScheduleRunRow, 'id'>,
+  run: Pick<ScheduleRunRow, 'outcome' | 'reason'> & Partial<ScheduleRunRow>,
+): Promise<void> {
+  await tx
+    .updateTable('scheduleRuns')
+    .set({ waitsUntil: null, ...run })
+    .where('id', '=', id)
+    .where('outcome', '=', 'waiting')
     .execute()
 }
 
@@ -73,7 +81,8 @@ export async function settleRange(
     if (numUpdatedRows !== 1n) return
     for (const timeMs of plannedMs) {
       const key = { scheduleId: schedule.id, scheduledAt: new Date(timeMs).toISOString() }
-      await recordRun(tx, key, { outcome: 'missed', reason: MISSED_REASON })
+      const [known] = await runsAt(tx, key, 1)
+      if (known === undefined) await recordWhole(tx, key, { outcome: 'missed', reason: MISSED_REASON })
     }
     await forgetOldRuns(tx, schedule.id)
   })
@@ -97,6 +106,7 @@ async function forgetOldRuns(tx: Tx, scheduleId: string): Promise<void> {
   const [oldest] = await tx
     .selectFrom('scheduleRuns')
     .select('scheduledAt')
+    .distinct()
     .where('scheduleId', '=', scheduleId)
     .orderBy('scheduledAt', 'desc')
     .offset(LIMITS.scheduleRunsKept - 1)

@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
-import type { Overlap } from '../../domain/schedules.ts'
+import type { Retention } from '../../domain/retention.ts'
+import type { Overlap, VolumeSelection } from '../../domain/schedules.ts'
 import type { Database } from '../open.ts'
 import type { Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { choosePlace } from '../requests/checks.ts'
 import type { PlaceNames } from '../requests/places.ts'
-import { requireResource, type Tx } from '../resources.ts'
+import type { Tx } from '../resources.ts'
 import { requireSchedule, type ScheduleKey, type ScheduleRow } from './read.ts'
+import { requireSelected } from './selection.ts'
 import { timingOf, type TimingRequest } from './timing.ts'
 
 /** What of a schedule can be changed. */
@@ -21,11 +23,16 @@ export interface ScheduleChange extends TimingRequest {
   readonly fullEvery?: number | null
   readonly overlap?: Overlap
   readonly note?: string | null
+  readonly volumes?: VolumeSelection
+  /** Null: nothing is deleted. */
+  readonly retention?: Retention | null
+  /** Null: as the planned times allow. */
+  readonly alarmAfterSeconds?: number | null
 }
 
 export interface ScheduleRequest extends ScheduleChange {
   readonly name: string
-  readonly volumeId: string
+  readonly volumes: VolumeSelection
   readonly paused?: boolean
 }
 
@@ -42,14 +49,16 @@ export function createSchedule(
   const id = randomUUID()
   return requestOnce(database, actor, { createSchedule: request }, async (tx) => {
     const { projectId, userId } = actor
-    await requireResource(tx, 'volume', { id: request.volumeId, projectId })
+    const volumes = JSON.stringify(request.volumes)
+    await requireSelected(tx, { projectId, volumes })
     await requireRoom(tx, projectId)
     await tx
       .insertInto('schedules')
       .values({
-        ...{ id, projectId, userId, target, ...timing },
+        ...{ id, projectId, userId, target, volumes, ...timing },
+        ...retentionColumn(request),
         name: request.name,
-        volumeId: request.volumeId,
+        alarmAfterSeconds: request.alarmAfterSeconds ?? null,
         jitterSeconds: request.jitterSeconds ?? 0,
         catchUpSeconds: request.catchUpSeconds ?? LIMITS.scheduleCatchUpDefaultSeconds,
         fullEvery: request.fullEvery === undefined ? 1 : request.fullEvery,
@@ -73,9 +82,11 @@ export async function updateSchedule(
   key: ScheduleKey,
   change: ScheduleChange,
 ): Promise<ScheduleRow> {
-  const { cron, timeZone, intervalSeconds, target, ...rest } = change
-  return changeSchedule(database, key, (schedule) => ({
+  const { cron, timeZone, intervalSeconds, target, volumes, retention, ...rest } = change
+  return changeSchedule(database, key, async (schedule, tx) => ({
     ...rest,
+    ...(volumes === undefined ? {} : await volumesColumn(tx, key.projectId, volumes)),
+    ...(retention === undefined ? {} : retentionColumn({ retention })),
     ...(target === undefined ? {} : { target: choosePlace('target', target, places.targets) }),
     ...(cron === undefined && timeZone === undefined && intervalSeconds === undefined
       ? {}
@@ -89,8 +100,8 @@ export async function setPaused(
   key: ScheduleKey,
   { paused, note }: { paused: boolean; note?: string },
 ): Promise<ScheduleRow> {
-  return changeSchedule(database, key, async ({ volumeId }, tx) => {
-    if (!paused) await requireResource(tx, 'volume', { id: volumeId, projectId: key.projectId })
+  return changeSchedule(database, key, async (schedule, tx) => {
+    if (!paused) await requireSelected(tx, schedule)
     return { paused: paused ? 1 : 0, note: note ?? null }
   })
 }
@@ -100,9 +111,21 @@ export async function deleteSchedule(database: Database, key: ScheduleKey): Prom
   return database.transaction().execute(async (tx) => {
     const schedule = await requireSchedule(tx, key)
     await tx.deleteFrom('scheduleRuns').where('scheduleId', '=', key.id).execute()
+    await tx.deleteFrom('scheduleAlarms').where('scheduleId', '=', key.id).execute()
     await tx.deleteFrom('schedules').where('id', '=', key.id).execute()
     return schedule
   })
+}
+
+async function volumesColumn(tx: Tx, projectId: string, selection: VolumeSelection) {
+  const volumes = JSON.stringify(selection)
+  await requireSelected(tx, { projectId, volumes })
+  return { volumes }
+}
+
+/** What new rules drop is looked for at once. */
+function retentionColumn({ retention = null }: Pick<ScheduleChange, 'retention'>) {
+  return { retention: retention === null ? null : JSON.stringify(retention), retainedAt: null }
 }
 
 type Columns = Partial<Omit<ScheduleRow, 'generation'>>

@@ -37,9 +37,9 @@ test.for<[string, object, number, string]>([
   ['a name that acts on terminals', { intervalSeconds: 60, name: 'a\u001b[2J' }, 400, 'invalidRequest'],
   ['an unknown field', { intervalSeconds: 60, colour: 'red' }, 400, 'invalidRequest'],
   ['an unknown target', { intervalSeconds: 60, target: 'tape' }, 400, 'unknownPlace'],
-  ['an unknown volume', { intervalSeconds: 60, volumeId: NOWHERE }, 404, 'volumeNotFound'],
+  ['an unknown volume', { intervalSeconds: 60, volumes: { ids: [NOWHERE] } }, 404, 'volumeNotFound'],
 ])('A schedule with %s is refused and nothing is created', async ([, request, status, code]) => {
-  const payload = { name: 'nightly', volumeId, ...request }
+  const payload = { name: 'nightly', volumes: { ids: [volumeId] }, ...request }
   const answer = await api.app.inject({ method: 'POST', url: '/operations/v1/schedules', payload })
   expect(answer.statusCode).toBe(status)
   expect(answer.json()).toMatchObject({ error: { code } })
@@ -49,12 +49,18 @@ test.for<[string, object, number, string]>([
 test('A schedule shows its next five runs, and none while it is paused', async () => {
   const created = await api.client.createSchedule({
     name: 'weekly',
-    volumeId,
+    volumes: { ids: [volumeId] },
     cron: '30 2 * * mon',
     timeZone: 'europe/berlin',
   })
   expect(created).toMatchObject({
-    ...{ name: 'weekly', volumeId, target: 'disk', cron: '30 2 * * mon', timeZone: 'Europe/Berlin' },
+    ...{
+      name: 'weekly',
+      volumes: { ids: [volumeId] },
+      target: 'disk',
+      cron: '30 2 * * mon',
+      timeZone: 'Europe/Berlin',
+    },
     ...{ intervalSeconds: null, jitterSeconds: 0, catchUpSeconds: 3600, fullEvery: 1, overlap: 'skip' },
     ...{ paused: false, applied: false, applyError: null },
   })
@@ -77,7 +83,7 @@ test('A schedule shows its next five runs, and none while it is paused', async (
 test('A change touches what is given, and moves between cron and intervals', async () => {
   const { id } = await api.client.createSchedule({
     name: 'a',
-    volumeId,
+    volumes: { ids: [volumeId] },
     cron: '0 0 * * *',
     timeZone: 'Asia/Tokyo',
   })
@@ -95,8 +101,15 @@ test('A change touches what is given, and moves between cron and intervals', asy
 })
 
 test('Run now starts a backup, is refused while that goes on, and is listed', async () => {
-  const { id } = await api.client.createSchedule({ name: 'a', volumeId, intervalSeconds: 3600, paused: true })
-  const { backup, operation } = await api.client.runSchedule(id)
+  const { id } = await api.client.createSchedule({
+    name: 'a',
+    volumes: { ids: [volumeId] },
+    intervalSeconds: 3600,
+    paused: true,
+  })
+  const { runs } = await api.client.runSchedule(id)
+  expect(runs).toMatchObject([{ volumeId, outcome: 'started', manual: true, incremental: false }])
+  const operation = await api.client.showOperation(runs[0]?.operationId ?? '')
   expect(operation).toMatchObject({ kind: 'create-backup', state: 'pending' })
   expect(api.dispatched).toContain(operation.id)
   const again = api.client.runSchedule(id)
@@ -110,23 +123,29 @@ test('Run now starts a backup, is refused while that goes on, and is listed', as
   const page = await api.client.listScheduleRuns(id, { limit: 1 })
   expect(page.items).toMatchObject([{ outcome: 'started', manual: true }])
   const rest = await api.client.listScheduleRuns(id, { marker: page.next ?? '' })
-  expect(rest).toMatchObject({ items: [{ backupId: backup?.id, operationId: operation.id }], next: null })
+  expect(rest).toMatchObject({
+    items: [{ outcome: 'skipped', reason: expect.stringContaining(operation.id) as string }, runs[0]],
+    next: null,
+  })
 })
 
 test('A repeated request with the same key makes one schedule', async () => {
-  const request = { name: 'a', volumeId, intervalSeconds: 3600 }
+  const request = { name: 'a', volumes: { ids: [volumeId] }, intervalSeconds: 3600 }
   const first = await api.client.createSchedule(request, { idempotencyKey: 'k' })
   const second = await api.client.createSchedule(request, { idempotencyKey: 'k' })
   expect(second.id).toBe(first.id)
   expect(await schedules()).toHaveLength(1)
 })
 
-test('Schedules are found by name and volume, deleted with their runs, and hidden from other projects', async () => {
+test('Schedules are found by name, deleted with their runs, and hidden from other projects', async () => {
   const { client, app } = api
-  const { id } = await client.createSchedule({ name: 'a', volumeId, intervalSeconds: 3600 })
-  await client.createSchedule({ name: 'b', volumeId, intervalSeconds: 3600 })
+  const { id } = await client.createSchedule({
+    name: 'a',
+    volumes: { ids: [volumeId] },
+    intervalSeconds: 3600,
+  })
+  await client.createSchedule({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
   expect((await client.listSchedules({ name: 'a' })).items.map((schedule) => schedule.id)).toEqual([id])
-  expect((await client.listSchedules({ volumeId: NOWHERE })).items).toEqual([])
   for (const [method, path] of [
     ['GET', ''],
     ['DELETE', ''],
@@ -147,7 +166,11 @@ test('Schedules are found by name and volume, deleted with their runs, and hidde
 })
 
 test('A project has room for a thousand schedules', async () => {
-  const { id } = await api.client.createSchedule({ name: 'a', volumeId, intervalSeconds: 3600 })
+  const { id } = await api.client.createSchedule({
+    name: 'a',
+    volumes: { ids: [volumeId] },
+    intervalSeconds: 3600,
+  })
   const [row] = await schedules()
   if (row === undefined) throw new Error('Expected a schedule')
   const rows = Array.from({ length: 999 }, (_, n) => ({ ...row, id: `${id}-${n}` }))
@@ -156,6 +179,6 @@ test('A project has room for a thousand schedules', async () => {
       .insertInto('schedules')
       .values(rows.slice(at, at + 100))
       .execute()
-  const more = api.client.createSchedule({ name: 'b', volumeId, intervalSeconds: 3600 })
+  const more = api.client.createSchedule({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
   await expect(more).rejects.toMatchObject({ status: 409, code: 'tooManySchedules' })
 })

@@ -56,7 +56,7 @@ test('A schedule is created, shown, changed, paused, run and deleted by name', a
     stderr: expect.stringContaining(`volflow operation watch ${run.operation.id}`) as string,
   })
   expect((await cli('runs', 'nightly')).stdout).toMatch(
-    new RegExp(`by hand +started .* full .*${run.operation.id}`),
+    new RegExp(`by hand +\\S+ +started .* full .*${run.operation.id}`),
   )
   expect((await cli('delete', 'nightly')).exitCode).toBe(0)
   expect(await cli('show', 'nightly')).toMatchObject({ exitCode: 3 })

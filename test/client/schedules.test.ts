@@ -40,7 +40,7 @@ afterEach(async () => {
 })
 
 async function create(request: Partial<ScheduleRequest>) {
-  const wanted = { name: 's', volumeId, ...request }
+  const wanted = { name: 's', volumes: { ids: [volumeId] }, ...request }
   const { resourceId: id } = await createSchedule(database, actor(), PLACES, wanted)
   return { id, projectId: 'p1' }
 }
@@ -123,7 +123,7 @@ test('a schedule whose volume is gone pauses itself and says why', async () => {
   await reconcileSchedules(client, database)
   expect(await requireSchedule(database, key)).toMatchObject({
     paused: 1,
-    note: expect.stringMatching(/no longer exists/) as string,
+    note: expect.stringMatching(/none of its volumes exists/) as string,
   })
   expect((await handleOf(key.id).describe()).state.paused).toBe(true)
   await expect(setPaused(database, key, { paused: false })).rejects.toMatchObject({

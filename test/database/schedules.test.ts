@@ -25,7 +25,10 @@ afterEach(() => close())
 
 /** Hourly, with a catch-up window of ten minutes. */
 async function schedule(request: Partial<ScheduleRequest> = {}): Promise<string> {
-  const wanted = { name: 'hourly', volumeId, intervalSeconds: 3600, catchUpSeconds: 600, ...request }
+  const wanted = {
+    ...{ name: 'hourly', volumes: { ids: [volumeId] }, intervalSeconds: 3600, catchUpSeconds: 600 },
+    ...request,
+  }
   return (await createSchedule(database, actor(), PLACES, wanted)).resourceId
 }
 
@@ -136,12 +139,12 @@ test('a paused schedule starts nothing, but can be run by hand; a deleted one is
   const id = await schedule({ paused: true })
   expect(await run(id, 1)).toEqual({ outcome: 'skipped' })
   expect(await runsOf(id)).toMatchObject([{ outcome: 'skipped', reason: 'The schedule was paused.' }])
-  const { operationId } = await requestRun(database, actor(), PLACES, id)
+  const [manual] = await requestRun(database, actor(), PLACES, id)
   const overlapping = requestRun(database, actor(), PLACES, id)
   await expect(overlapping).rejects.toMatchObject({
     status: 409,
     code: 'runOverlaps',
-    holderOperationId: operationId,
+    holderOperationId: manual?.operationId,
   })
   await expect(requestRun(database, actor('p2'), PLACES, id)).rejects.toMatchObject({ status: 404 })
   await database.deleteFrom('schedules').execute()

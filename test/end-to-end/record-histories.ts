@@ -174,8 +174,12 @@ async function recordSchedule(
   recorded: Recorded,
   volumeId: string,
 ): Promise<void> {
-  const request = { name: 'recorded', volumeId, intervalSeconds: 86_400, overlap: 'wait' } as const
-  const { id } = await client.createSchedule(request)
+  const { id } = await client.createSchedule({
+    name: 'recorded',
+    volumes: { ids: [volumeId] },
+    intervalSeconds: 86_400,
+    overlap: 'wait',
+  })
   await until('it is applied', async () => (await client.showSchedule(id)).applied)
   const handle = temporal.schedule.getHandle(`scheduled-backup/${id}`)
   const names = ['scheduled-backup/started', 'scheduled-backup/waited']

@@ -17,9 +17,10 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
   let temporal = await temporalOf(installation)
   const { id } = await client.createSchedule({
     name: 'hourly',
-    volumeId,
+    volumes: { ids: [volumeId] },
     intervalSeconds: 3600,
     fullEvery: null,
+    retention: { last: 2 },
   })
   const handle = () => temporal.schedule.getHandle(`scheduled-backup/${id}`)
   const exists = () =>
@@ -33,7 +34,9 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
   const finished = async (run: ScheduleRun) =>
     ended(installation, await client.showOperation(run.operationId ?? ''))
 
-  await ended(installation, client.runSchedule(id))
+  const [first] = (await client.runSchedule(id)).runs
+  if (first === undefined) throw new Error('Expected a run')
+  await finished(first)
   await until('it is applied', async () => (await client.showSchedule(id)).applied)
   await handle().trigger()
   await until('a planned run', async () => (await runs()).length === 2)
@@ -65,10 +68,26 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
   await until('it runs again', async () => (await runs()).length === 4)
   const [again] = await runs()
   if (again !== undefined) await finished(again)
+  await until(
+    'the oldest backup is deleted by the rules',
+    async () => {
+      const { items } = await client.listBackups()
+      return items.length === 2 && !items.some((backup) => backup.id === first.backupId)
+    },
+    RECONCILED_MS,
+  )
+  expect((await client.scheduleRetention(id)).items).toMatchObject([
+    { backupId: again?.backupId, keep: true, reasons: ['last 1'] },
+    { backupId: planned.backupId, keep: true, reasons: ['last 2'] },
+  ])
   await expectClean(installation.checked())
 
   // Killed before Temporal can have been told of any of this.
-  const second = await client.createSchedule({ name: 'killed', volumeId, cron: '0 3 * * *' })
+  const second = await client.createSchedule({
+    name: 'killed',
+    volumes: { ids: [volumeId] },
+    cron: '0 3 * * *',
+  })
   await client.updateSchedule(id, { intervalSeconds: 7200 })
   await installation.kill9All()
   await installation.up()
@@ -101,7 +120,12 @@ test('a run whose volume is busy waits and says for whom, and is skipped when it
   const worker = await installation.servicePid('data-worker')
   process.kill(worker, 'SIGSTOP')
   const { operation } = await client.createVolume({ sizeBytes: MiB })
-  const request = { name: 'a', volumeId: operation.resourceId, intervalSeconds: 86_400, catchUpSeconds: 10 }
+  const request = {
+    name: 'a',
+    volumes: { ids: [operation.resourceId] },
+    intervalSeconds: 86_400,
+    catchUpSeconds: 10,
+  }
   const { id } = await client.createSchedule(request)
   await until('it is applied', async () => (await client.showSchedule(id)).applied)
   await temporal.schedule.getHandle(`scheduled-backup/${id}`).trigger()
@@ -116,7 +140,7 @@ test('a run whose volume is busy waits and says for whom, and is skipped when it
   await ended(installation, client.deleteVolume(operation.resourceId))
   await until('it pauses itself', async () => (await client.showSchedule(id)).paused, RECONCILED_MS)
   expect(await client.showSchedule(id)).toMatchObject({
-    note: 'Paused: its volume no longer exists.',
+    note: 'Paused: none of its volumes exists any more.',
     nextRuns: [],
   })
   await expectClean(installation.checked())
