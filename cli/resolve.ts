@@ -26,7 +26,7 @@ export async function resolve({ client }: Session, noun: ResourceNoun, idOrName:
     volume: (filter) => client.listVolumes(filter),
     snapshot: (filter) => client.listSnapshots(filter),
     backup: (filter) => client.listBackups(filter),
-    schedule: (filter) => client.listSchedules(filter),
+    schedule: (filter) => client.schedules.list(filter),
   }
   const { items } = await lists[noun]({ name: idOrName, limit: CANDIDATES_MAX })
   const [found] = items

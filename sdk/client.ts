@@ -1,6 +1,14 @@
 import { UnreachableError } from './errors.ts'
 import { asUnreachable, readEvents, type StreamMessage, withReconnect } from './event-stream.ts'
-import { type Body, type ClientOptions, type HttpRequest, type RequestOptions, sendRequest } from './http.ts'
+import {
+  type Body,
+  type ClientOptions,
+  type HttpRequest,
+  type PageFilter,
+  type RequestOptions,
+  sendRequest,
+} from './http.ts'
+import { ScheduleClient } from './schedules.ts'
 import type {
   Accepted,
   Backend,
@@ -10,7 +18,6 @@ import type {
   BackupPage,
   CreateBackupInput,
   CreateImageInput,
-  CreateScheduleInput,
   CreateSnapshotInput,
   CreateVolumeInput,
   ExtendVolumeInput,
@@ -23,15 +30,6 @@ import type {
   OperationEvent,
   OperationPage,
   Project,
-  PauseScheduleInput,
-  Retention,
-  RetentionPage,
-  Schedule,
-  ScheduleAlarm,
-  SchedulePage,
-  SchedulePruned,
-  ScheduleRunPage,
-  ScheduleStarted,
   RevertVolumeInput,
   ReimageVolumeInput,
   RestoreIntoVolumeInput,
@@ -39,26 +37,15 @@ import type {
   SnapshotAccepted,
   SnapshotPage,
   UploadVolumeInput,
-  UpdateScheduleInput,
   Volume,
   VolumeAccepted,
   VolumeImageAccepted,
   VolumePage,
 } from './types.ts'
 
-interface PageFilter {
-  readonly limit?: number
-  /** `next` of the page before. */
-  readonly marker?: string
-}
-
 export interface ResourceFilter extends PageFilter {
   readonly name?: string
   readonly status?: string
-}
-
-export interface ScheduleFilter extends PageFilter {
-  readonly name?: string
 }
 
 export interface OperationFilter extends PageFilter {
@@ -90,6 +77,7 @@ export interface UploadOptions extends RequestOptions {
 
 /** The native API. Methods throw ApiError for a refusal and UnreachableError where nobody answers. */
 export class VolflowClient {
+  readonly schedules = new ScheduleClient((request) => this.#json(request))
   readonly #options: ClientOptions
 
   constructor(options: ClientOptions) {
@@ -227,69 +215,6 @@ export class VolflowClient {
     return this.#json({ method: 'POST', path: `/targets/${encodeURIComponent(name)}/collect`, ...options })
   }
 
-  createSchedule(schedule: CreateScheduleInput, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'POST', path: '/schedules', json: schedule, ...options })
-  }
-
-  listSchedules(filter: ScheduleFilter = {}, options?: RequestOptions): Promise<SchedulePage> {
-    return this.#json({ method: 'GET', path: '/schedules', query: { ...filter }, ...options })
-  }
-
-  showSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'GET', path: schedulePath(id), ...options })
-  }
-
-  updateSchedule(id: string, change: UpdateScheduleInput, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'PATCH', path: schedulePath(id), json: change, ...options })
-  }
-
-  /** Its backups stay. Answers with what it was. */
-  deleteSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'DELETE', path: schedulePath(id), ...options })
-  }
-
-  pauseSchedule(id: string, pause: PauseScheduleInput = {}, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'POST', path: `${schedulePath(id)}/pause`, json: pause, ...options })
-  }
-
-  unpauseSchedule(id: string, options?: RequestOptions): Promise<Schedule> {
-    return this.#json({ method: 'POST', path: `${schedulePath(id)}/unpause`, json: {}, ...options })
-  }
-
-  /** Also while it is paused. Answers with what became of each of its volumes; 409 when no backup could be started. */
-  runSchedule(id: string, options?: RequestOptions): Promise<ScheduleStarted> {
-    return this.#json({ method: 'POST', path: `${schedulePath(id)}/run`, ...options })
-  }
-
-  /** Latest first, with those that did not start, and why. */
-  listScheduleRuns(id: string, filter: PageFilter = {}, options?: RequestOptions): Promise<ScheduleRunPage> {
-    return this.#json({ method: 'GET', path: `${schedulePath(id)}/runs`, query: { ...filter }, ...options })
-  }
-
-  /** Of each of its backups: does it stay, and why. With rules these are tried out, and nothing is deleted in any case. */
-  scheduleRetention(
-    id: string,
-    query: PageFilter & Retention = {},
-    options?: RequestOptions,
-  ): Promise<RetentionPage> {
-    return this.#json({
-      method: 'GET',
-      path: `${schedulePath(id)}/retention`,
-      query: { ...query },
-      ...options,
-    })
-  }
-
-  /** Deletes now what no rule keeps. */
-  pruneSchedule(id: string, options?: RequestOptions): Promise<SchedulePruned> {
-    return this.#json({ method: 'POST', path: `${schedulePath(id)}/prune`, ...options })
-  }
-
-  /** Volumes without a good backup for too long. */
-  scheduleAlarms(id: string, options?: RequestOptions): Promise<{ items: ScheduleAlarm[] }> {
-    return this.#json({ method: 'GET', path: `${schedulePath(id)}/alarms`, ...options })
-  }
-
   listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {
     return this.#json({ method: 'GET', path: '/operations', query: { ...filter }, ...options })
   }
@@ -399,10 +324,6 @@ export class VolflowClient {
       throw new UnreachableError(this.#options.baseUrl, { cause: error })
     }
   }
-}
-
-function schedulePath(id: string): string {
-  return `/schedules/${encodeURIComponent(id)}`
 }
 
 export function hasEnded(operation: Pick<Operation, 'finishedAt'>): boolean {

@@ -14,6 +14,12 @@ export interface RequestOptions {
   readonly idempotencyKey?: string
 }
 
+export interface PageFilter {
+  readonly limit?: number
+  /** `next` of the page before. */
+  readonly marker?: string
+}
+
 export type Body = NonNullable<RequestInit['body']>
 
 export interface HttpRequest extends RequestOptions {

@@ -1,22 +1,17 @@
 import { Worker } from '@temporalio/worker'
 import { createControlActivities } from '../activities/control.ts'
 import { createScheduleActivities } from '../activities/schedules.ts'
-import { clearLeftovers, reconcile } from '../client/reconciler.ts'
-import { applyChangedSchedules, reconcileSchedules } from '../client/schedules.ts'
-import { sweep } from '../client/sweeper.ts'
 import type { Config } from '../config/config.ts'
-import { pruneEvents } from '../database/events/prune.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
+import { controlLoops } from './control-loops.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
-import { loop } from './loop.ts'
 import { placeNames } from './places.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { connectWorker, createTemporalClient } from './temporal-connection.ts'
 import { installRuntime } from './runtime.ts'
-import { applyRetentions, watchBackups } from './tend-schedules.ts'
 import { workerChecks } from './worker-checks.ts'
 
 /** Runs the workflows and their database steps, and the loops that keep database and Temporal in step. Touches no storage. */
@@ -47,45 +42,7 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     database: databaseCheck(database),
     ...workerChecks(config, connection, [worker]),
   })
-  await Promise.all([
-    worker.run(),
-    loop('sweep', () => sweep(client, database), { intervalMs: LIMITS.sweepIntervalMs, signal, logger }),
-    loop('reconcile', () => reconcile(client, database), {
-      intervalMs: LIMITS.reconcileIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('apply schedules', () => applyChangedSchedules(client, database), {
-      intervalMs: LIMITS.sweepIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('reconcile schedules', () => reconcileSchedules(client, database), {
-      intervalMs: LIMITS.reconcileIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('apply retentions', () => applyRetentions(database), {
-      intervalMs: LIMITS.reconcileIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('watch backups', () => watchBackups(database, logger), {
-      intervalMs: LIMITS.alarmIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('janitor', () => clearLeftovers(client, database), {
-      intervalMs: LIMITS.janitorIntervalMs,
-      signal,
-      logger,
-    }),
-    loop('prune events', () => pruneEvents(database, Date.now()), {
-      intervalMs: LIMITS.pruneIntervalMs,
-      signal,
-      logger,
-    }),
-  ])
+  await Promise.all([worker.run(), ...controlLoops({ client, database, signal, logger })])
   health.close()
   await connection.close()
   await client.connection.close()

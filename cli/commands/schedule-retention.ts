@@ -65,7 +65,7 @@ export function retentionCommands(schedule: Command): void {
       ) => {
         const session = sessionOf(command)
         const { limit, marker } = options
-        const page = await session.client.scheduleRetention(await resolve(session, 'schedule', idOrName), {
+        const page = await session.client.schedules.retention(await resolve(session, 'schedule', idOrName), {
           ...retentionRules(options),
           ...(limit === undefined ? {} : { limit }),
           ...(marker === undefined ? {} : { marker }),
@@ -82,12 +82,12 @@ export function retentionCommands(schedule: Command): void {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
       if (dryRun === true) {
-        const page = await session.client.scheduleRetention(id, { limit: 1000 })
+        const page = await session.client.schedules.retention(id, { limit: 1000 })
         const dropped = { ...page, items: page.items.filter(({ keep }) => !keep) }
         printTable(session, dropped, ['BACKUP', 'TAKEN', 'VOLUME', 'STATUS', 'WHY'], dropped.items.map(row))
         return
       }
-      const pruned = await session.client.pruneSchedule(id)
+      const pruned = await session.client.schedules.prune(id)
       printResult(session, pruned, () => `Deleting ${pruned.deletions.length} backups`)
     })
   schedule
@@ -96,7 +96,7 @@ export function retentionCommands(schedule: Command): void {
     .argument('<schedule>', 'id or name')
     .action(async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
-      const { items } = await session.client.scheduleAlarms(await resolve(session, 'schedule', idOrName))
+      const { items } = await session.client.schedules.alarms(await resolve(session, 'schedule', idOrName))
       const rows = items.map(({ volumeId, raisedAt, lastGoodAt }) => ({
         VOLUME: volumeId,
         SINCE: raisedAt,

@@ -33,7 +33,7 @@ export async function listRuns(
   scheduleId: string,
   filter: { limit?: number; marker?: string },
 ): Promise<void> {
-  const page = await session.client.listScheduleRuns(scheduleId, filter)
+  const page = await session.client.schedules.runs(scheduleId, filter)
   printTable(session, page, COLUMNS, page.items.map(row))
 }
 

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ScheduleFilter } from '../../sdk/client.ts'
+import type { ScheduleFilter } from '../../sdk/schedules.ts'
 import type { Schedule } from '../../sdk/types.ts'
 import { formatDuration } from '../duration.ts'
 import { CliError, EXIT } from '../exit-codes.ts'
@@ -35,7 +35,7 @@ export function scheduleCommands(program: Command): void {
       const volumes = await selectionOf(session, names, options)
       if (volumes === undefined) throw noVolumes()
       const input = { ...scheduleChange(options), name, volumes, ...(paused === true && { paused }) }
-      show(session, await session.client.createSchedule(input, session.request))
+      show(session, await session.client.schedules.create(input, session.request))
     })
   scheduleOptions(schedule.command('update'))
     .description('change what is given and leave the rest')
@@ -47,7 +47,7 @@ export function scheduleCommands(program: Command): void {
       const id = await resolve(session, 'schedule', idOrName)
       const volumes = await selectionOf(session, options.volumes ?? [], options)
       const change = { ...scheduleChange(options), ...(volumes === undefined ? {} : { volumes }) }
-      show(session, await session.client.updateSchedule(id, change))
+      show(session, await session.client.schedules.update(id, change))
     })
   readCommands(schedule)
   retentionCommands(schedule)
@@ -60,7 +60,7 @@ function readCommands(schedule: Command): void {
     .option('--name <name>')
     .action(async (filter: ScheduleFilter, command: Command) => {
       const session = sessionOf(command)
-      const page = await session.client.listSchedules(filter)
+      const page = await session.client.schedules.list(filter)
       const columns = ['ID', 'NAME', 'STATUS', 'VOLUMES', 'TARGET', 'WHEN', 'KEEPS', 'NEXT']
       printTable(session, page, columns, page.items.map(row))
     })
@@ -70,7 +70,7 @@ function readCommands(schedule: Command): void {
     .argument('<schedule>', 'id or name')
     .action(async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
-      show(session, await session.client.showSchedule(await resolve(session, 'schedule', idOrName)))
+      show(session, await session.client.schedules.show(await resolve(session, 'schedule', idOrName)))
     })
   pageable(schedule.command('runs'))
     .description('list its runs, latest first, with those that did not start')
@@ -88,7 +88,7 @@ function actionCommands(schedule: Command): void {
     async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
-      await concludeRuns(session, (await session.client.runSchedule(id, session.request)).runs)
+      await concludeRuns(session, (await session.client.schedules.run(id, session.request)).runs)
     },
   )
   onSchedule('pause', 'let no run start until it is unpaused')
@@ -96,17 +96,17 @@ function actionCommands(schedule: Command): void {
     .action(async (idOrName: string, options: { note?: string }, command: Command) => {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
-      show(session, await session.client.pauseSchedule(id, options))
+      show(session, await session.client.schedules.pause(id, options))
     })
   onSchedule('unpause', 'let it run again').action(async (idOrName: string, _options, command: Command) => {
     const session = sessionOf(command)
-    show(session, await session.client.unpauseSchedule(await resolve(session, 'schedule', idOrName)))
+    show(session, await session.client.schedules.unpause(await resolve(session, 'schedule', idOrName)))
   })
   onSchedule('delete', 'delete a schedule; its backups stay').action(
     async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
       const id = await resolve(session, 'schedule', idOrName)
-      const deleted = await session.client.deleteSchedule(id)
+      const deleted = await session.client.schedules.delete(id)
       printResult(session, deleted, () => `Deleted schedule ${id}`)
     },
   )

@@ -21,6 +21,13 @@ export interface BackupRequest {
   readonly metadata?: Record<string, string>
 }
 
+/** With its target chosen. */
+interface AcceptedBackup extends BackupRequest {
+  readonly target: string
+  readonly priority?: Priority
+  readonly scheduleId?: string
+}
+
 /** Accepts a backup. Incremental: chunks that the volume's newest backup in the same target has are not stored again. */
 export function requestBackup(
   database: Database,
@@ -38,11 +45,7 @@ export function requestBackup(
 export async function acceptBackup(
   tx: Tx,
   actor: Actor,
-  request: BackupRequest & {
-    readonly target: string
-    readonly priority?: Priority
-    readonly scheduleId?: string
-  },
+  request: AcceptedBackup,
 ): Promise<{ operationId: string; resourceId: string }> {
   const { projectId } = actor
   const { target } = request
@@ -53,31 +56,8 @@ export async function acceptBackup(
   const parent = request.incremental === true ? await requireParent(tx, actor, volume.id, target) : null
   const backupId = randomUUID()
   const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
-  await tx
-    .insertInto('backups')
-    .values({
-      id: backupId,
-      projectId,
-      userId: actor.userId,
-      name: request.name ?? null,
-      description: request.description ?? null,
-      status: 'creating',
-      metadata: JSON.stringify(request.metadata ?? {}),
-      createdAt: new Date().toISOString(),
-      updatedAt: null,
-      volumeId: volume.id,
-      snapshotId: request.snapshotId ?? null,
-      parentId: parent,
-      target,
-      sizeBytes,
-      isIncremental: parent === null ? 0 : 1,
-      objectCount: 0,
-      storedBytes: 0,
-      failReason: null,
-      dataTimestamp: source?.createdAt ?? new Date().toISOString(),
-      scheduleId: request.scheduleId ?? null,
-    })
-    .execute()
+  const row = { id: backupId, parentId: parent, sizeBytes, dataTimestamp: source?.createdAt }
+  await insertBackup(tx, actor, request, row)
   const snapshotId = source?.id ?? randomUUID()
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
   if (source === undefined) artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id))
@@ -105,6 +85,40 @@ export async function acceptBackup(
     ...(request.priority === undefined ? {} : { priority: request.priority }),
   })
   return { operationId, resourceId: backupId }
+}
+
+async function insertBackup(
+  tx: Tx,
+  actor: Actor,
+  request: AcceptedBackup,
+  row: { id: string; parentId: string | null; sizeBytes: number; dataTimestamp: string | undefined },
+): Promise<void> {
+  const { id, parentId, sizeBytes } = row
+  await tx
+    .insertInto('backups')
+    .values({
+      id,
+      projectId: actor.projectId,
+      userId: actor.userId,
+      name: request.name ?? null,
+      description: request.description ?? null,
+      status: 'creating',
+      metadata: JSON.stringify(request.metadata ?? {}),
+      createdAt: new Date().toISOString(),
+      updatedAt: null,
+      volumeId: request.volumeId,
+      snapshotId: request.snapshotId ?? null,
+      parentId,
+      target: request.target,
+      sizeBytes,
+      isIncremental: parentId === null ? 0 : 1,
+      objectCount: 0,
+      storedBytes: 0,
+      failReason: null,
+      dataTimestamp: row.dataTimestamp ?? new Date().toISOString(),
+      scheduleId: request.scheduleId ?? null,
+    })
+    .execute()
 }
 
 async function requireParent(tx: Tx, actor: Actor, volumeId: string, target: string): Promise<string> {

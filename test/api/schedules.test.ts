@@ -47,7 +47,7 @@ test.for<[string, object, number, string]>([
 })
 
 test('A schedule shows its next five runs, and none while it is paused', async () => {
-  const created = await api.client.createSchedule({
+  const created = await api.client.schedules.create({
     name: 'weekly',
     volumes: { ids: [volumeId] },
     cron: '30 2 * * mon',
@@ -74,26 +74,26 @@ test('A schedule shows its next five runs, and none while it is paused', async (
     })
     expect(shown).toMatch(/^Mon,? 02:30$/)
   }
-  expect(await api.client.pauseSchedule(created.id, { note: 'moving house' })).toMatchObject({
+  expect(await api.client.schedules.pause(created.id, { note: 'moving house' })).toMatchObject({
     ...{ paused: true, note: 'moving house', nextRuns: [] },
   })
-  expect(await api.client.unpauseSchedule(created.id)).toMatchObject({ paused: false, note: null })
+  expect(await api.client.schedules.unpause(created.id)).toMatchObject({ paused: false, note: null })
 })
 
 test('A change touches what is given, and moves between cron and intervals', async () => {
-  const { id } = await api.client.createSchedule({
+  const { id } = await api.client.schedules.create({
     name: 'a',
     volumes: { ids: [volumeId] },
     cron: '0 0 * * *',
     timeZone: 'Asia/Tokyo',
   })
-  const renamed = await api.client.updateSchedule(id, { name: 'b', fullEvery: 7 })
+  const renamed = await api.client.schedules.update(id, { name: 'b', fullEvery: 7 })
   expect(renamed).toMatchObject({ name: 'b', fullEvery: 7, cron: '0 0 * * *', timeZone: 'Asia/Tokyo' })
-  const often = await api.client.updateSchedule(id, { intervalSeconds: 90 })
+  const often = await api.client.schedules.update(id, { intervalSeconds: 90 })
   expect(often).toMatchObject({ cron: null, timeZone: 'UTC', intervalSeconds: 90, fullEvery: 7 })
-  const bad = api.client.updateSchedule(id, { timeZone: 'Asia/Tokyo' })
+  const bad = api.client.schedules.update(id, { timeZone: 'Asia/Tokyo' })
   await expect(bad).rejects.toMatchObject({ status: 400, code: 'timeZoneWithoutCron' })
-  expect(await api.client.updateSchedule(id, { cron: '5 * * * *' })).toMatchObject({
+  expect(await api.client.schedules.update(id, { cron: '5 * * * *' })).toMatchObject({
     cron: '5 * * * *',
     intervalSeconds: null,
   })
@@ -101,28 +101,28 @@ test('A change touches what is given, and moves between cron and intervals', asy
 })
 
 test('Run now starts a backup, is refused while that goes on, and is listed', async () => {
-  const { id } = await api.client.createSchedule({
+  const { id } = await api.client.schedules.create({
     name: 'a',
     volumes: { ids: [volumeId] },
     intervalSeconds: 3600,
     paused: true,
   })
-  const { runs } = await api.client.runSchedule(id)
+  const { runs } = await api.client.schedules.run(id)
   expect(runs).toMatchObject([{ volumeId, outcome: 'started', manual: true, incremental: false }])
   const operation = await api.client.showOperation(runs[0]?.operationId ?? '')
   expect(operation).toMatchObject({ kind: 'create-backup', state: 'pending' })
   expect(api.dispatched).toContain(operation.id)
-  const again = api.client.runSchedule(id)
+  const again = api.client.schedules.run(id)
   await expect(again).rejects.toMatchObject({
     status: 409,
     code: 'runOverlaps',
     holderOperationId: operation.id,
   })
   await runToEnd(api.database, operation.id)
-  await api.client.runSchedule(id)
-  const page = await api.client.listScheduleRuns(id, { limit: 1 })
+  await api.client.schedules.run(id)
+  const page = await api.client.schedules.runs(id, { limit: 1 })
   expect(page.items).toMatchObject([{ outcome: 'started', manual: true }])
-  const rest = await api.client.listScheduleRuns(id, { marker: page.next ?? '' })
+  const rest = await api.client.schedules.runs(id, { marker: page.next ?? '' })
   expect(rest).toMatchObject({
     items: [{ outcome: 'skipped', reason: expect.stringContaining(operation.id) as string }, runs[0]],
     next: null,
@@ -131,21 +131,21 @@ test('Run now starts a backup, is refused while that goes on, and is listed', as
 
 test('A repeated request with the same key makes one schedule', async () => {
   const request = { name: 'a', volumes: { ids: [volumeId] }, intervalSeconds: 3600 }
-  const first = await api.client.createSchedule(request, { idempotencyKey: 'k' })
-  const second = await api.client.createSchedule(request, { idempotencyKey: 'k' })
+  const first = await api.client.schedules.create(request, { idempotencyKey: 'k' })
+  const second = await api.client.schedules.create(request, { idempotencyKey: 'k' })
   expect(second.id).toBe(first.id)
   expect(await schedules()).toHaveLength(1)
 })
 
 test('Schedules are found by name, deleted with their runs, and hidden from other projects', async () => {
   const { client, app } = api
-  const { id } = await client.createSchedule({
+  const { id } = await client.schedules.create({
     name: 'a',
     volumes: { ids: [volumeId] },
     intervalSeconds: 3600,
   })
-  await client.createSchedule({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
-  expect((await client.listSchedules({ name: 'a' })).items.map((schedule) => schedule.id)).toEqual([id])
+  await client.schedules.create({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
+  expect((await client.schedules.list({ name: 'a' })).items.map((schedule) => schedule.id)).toEqual([id])
   for (const [method, path] of [
     ['GET', ''],
     ['DELETE', ''],
@@ -159,14 +159,14 @@ test('Schedules are found by name, deleted with their runs, and hidden from othe
     expect(answer.statusCode, `${method} ${path}`).toBe(404)
     expect(answer.json().error.code).toBe('scheduleNotFound')
   }
-  await client.runSchedule(id)
-  expect(await client.deleteSchedule(id)).toMatchObject({ name: 'a' })
-  await expect(client.showSchedule(id)).rejects.toMatchObject({ status: 404 })
+  await client.schedules.run(id)
+  expect(await client.schedules.delete(id)).toMatchObject({ name: 'a' })
+  await expect(client.schedules.show(id)).rejects.toMatchObject({ status: 404 })
   expect(await api.database.selectFrom('scheduleRuns').selectAll().execute()).toEqual([])
 })
 
 test('A project has room for a thousand schedules', async () => {
-  const { id } = await api.client.createSchedule({
+  const { id } = await api.client.schedules.create({
     name: 'a',
     volumes: { ids: [volumeId] },
     intervalSeconds: 3600,
@@ -179,6 +179,6 @@ test('A project has room for a thousand schedules', async () => {
       .insertInto('schedules')
       .values(rows.slice(at, at + 100))
       .execute()
-  const more = api.client.createSchedule({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
+  const more = api.client.schedules.create({ name: 'b', volumes: { ids: [volumeId] }, intervalSeconds: 3600 })
   await expect(more).rejects.toMatchObject({ status: 409, code: 'tooManySchedules' })
 })

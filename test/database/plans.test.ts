@@ -45,6 +45,9 @@ const AT = '2030-01-01T01:00:00.000Z'
 const run = (scheduleId: string, atMs = Date.parse(AT), laterMs = 0) =>
   startPlannedRun(database, PLACES, { scheduleId, scheduledAt: new Date(atMs).toISOString() }, atMs + laterMs)
 
+const volumesOf = (runs: readonly { volumeId: string | null }[]) =>
+  new Set(runs.map(({ volumeId }) => volumeId))
+
 const runsOf = (scheduleId: string) => listRuns(database, { scheduleId, projectId: 'p1', limit: 1000 })
 
 /** Ends what is under way, and dates the backups, as if they had been made at that time. */
@@ -70,18 +73,18 @@ async function finishBackups(
 }
 
 test('a schedule backs up what has its metadata at the planned time, each volume on its own', async () => {
-  const gold = [await volume({ tier: 'gold', app: 'web' }), await volume({ tier: 'gold' })].toSorted()
+  const gold = [await volume({ tier: 'gold', app: 'web' }), await volume({ tier: 'gold' })]
   await volume({ tier: 'silver' })
   const { id } = await schedule({ volumes: { metadata: { tier: 'gold' } } })
   expect(await run(id)).toEqual({ outcome: 'started' })
   const runs = await runsOf(id)
-  expect(runs.map(({ volumeId }) => volumeId).toSorted()).toEqual(gold)
+  expect(volumesOf(runs)).toEqual(new Set(gold))
   expect(runs.every(({ outcome }) => outcome === 'started')).toBe(true)
   const later = await volume({ tier: 'gold' })
   await finishBackups(Date.parse(AT))
   await run(id, Date.parse(AT) + HOUR_MS)
   const second = (await runsOf(id)).filter(({ scheduledAt }) => scheduledAt !== AT)
-  expect(second.map(({ volumeId }) => volumeId).toSorted()).toEqual([...gold, later].toSorted())
+  expect(volumesOf(second)).toEqual(new Set([...gold, later]))
 })
 
 test('one busy volume waits on its own, and the run goes on until it has its backup or its window ends', async () => {
@@ -167,12 +170,8 @@ test('what no rule keeps is deleted after a backup, per volume; what is held or 
   const nowMs = Date.parse(AT) + 3 * HOUR_MS
   expect(await schedulesToRetain(database, nowMs)).toHaveLength(1)
   const decided = await retentionOf(database, await row(), nowMs)
-  expect(
-    decided
-      .filter(({ keep }) => !keep)
-      .map(({ id: backupId }) => backupId)
-      .toSorted(),
-  ).toEqual(oldest.map(({ backupId }) => backupId).toSorted())
+  const dropped = decided.filter(({ keep }) => !keep).map(({ backup }) => backup.id)
+  expect(new Set(dropped)).toEqual(new Set(oldest.map(({ backupId }) => backupId)))
   const deleted = await applyRetention(database, await row(), nowMs)
   expect(deleted.map(({ backupId }) => backupId)).toEqual(
     oldest.filter(({ volumeId }) => volumeId === second).map(({ backupId }) => backupId),

@@ -174,13 +174,13 @@ async function recordSchedule(
   recorded: Recorded,
   volumeId: string,
 ): Promise<void> {
-  const { id } = await client.createSchedule({
+  const { id } = await client.schedules.create({
     name: 'recorded',
     volumes: { ids: [volumeId] },
     intervalSeconds: 86_400,
     overlap: 'wait',
   })
-  await until('it is applied', async () => (await client.showSchedule(id)).applied)
+  await until('it is applied', async () => (await client.schedules.show(id)).applied)
   const handle = temporal.schedule.getHandle(`scheduled-backup/${id}`)
   const names = ['scheduled-backup/started', 'scheduled-backup/waited']
   for (const name of names) {
@@ -194,10 +194,10 @@ async function recordSchedule(
     await sleep(1_000)
   }
   for (const name of names) await temporal.workflow.getHandle(recorded.get(name) ?? '').result()
-  for (const { operationId } of (await client.listScheduleRuns(id)).items) {
+  for (const { operationId } of (await client.schedules.runs(id)).items) {
     await client.waitForOperation(operationId ?? '')
   }
-  await client.deleteSchedule(id)
+  await client.schedules.delete(id)
 }
 
 interface VolumeRecording {

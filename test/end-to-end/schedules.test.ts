@@ -15,7 +15,7 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
   const { installation, volumeId } = await withVolume()
   const { client } = installation
   let temporal = await temporalOf(installation)
-  const { id } = await client.createSchedule({
+  const { id } = await client.schedules.create({
     name: 'hourly',
     volumes: { ids: [volumeId] },
     intervalSeconds: 3600,
@@ -30,14 +30,14 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
         () => true,
         () => false,
       )
-  const runs = async () => (await client.listScheduleRuns(id)).items
+  const runs = async () => (await client.schedules.runs(id)).items
   const finished = async (run: ScheduleRun) =>
     ended(installation, await client.showOperation(run.operationId ?? ''))
 
-  const [first] = (await client.runSchedule(id)).runs
+  const [first] = (await client.schedules.run(id)).runs
   if (first === undefined) throw new Error('Expected a run')
   await finished(first)
-  await until('it is applied', async () => (await client.showSchedule(id)).applied)
+  await until('it is applied', async () => (await client.schedules.show(id)).applied)
   await handle().trigger()
   await until('a planned run', async () => (await runs()).length === 2)
   // Planned times are whole seconds: it may be listed before the one by hand.
@@ -50,7 +50,7 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
     await sha256OfVolume(installation, volumeId),
   )
 
-  await client.pauseSchedule(id)
+  await client.schedules.pause(id)
   await until('it is paused in Temporal', async () => (await handle().describe()).state.paused)
   await handle().trigger()
   await until('the run is recorded', async () => (await runs()).length === 3)
@@ -59,7 +59,7 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
     reason: 'The schedule was paused.',
     backupId: null,
   })
-  await client.unpauseSchedule(id)
+  await client.schedules.unpause(id)
   await until('it goes on in Temporal', async () => !(await handle().describe()).state.paused)
 
   await handle().delete()
@@ -76,31 +76,31 @@ test('a scheduled backup starts, restores, pauses, survives Temporal and kill -9
     },
     RECONCILED_MS,
   )
-  expect((await client.scheduleRetention(id)).items).toMatchObject([
+  expect((await client.schedules.retention(id)).items).toMatchObject([
     { backupId: again?.backupId, keep: true, reasons: ['last 1'] },
     { backupId: planned.backupId, keep: true, reasons: ['last 2'] },
   ])
   await expectClean(installation.checked())
 
   // Killed before Temporal can have been told of any of this.
-  const second = await client.createSchedule({
+  const second = await client.schedules.create({
     name: 'killed',
     volumes: { ids: [volumeId] },
     cron: '0 3 * * *',
   })
-  await client.updateSchedule(id, { intervalSeconds: 7200 })
+  await client.schedules.update(id, { intervalSeconds: 7200 })
   await installation.kill9All()
   await installation.up()
   temporal = await temporalOf(installation)
   await until('both are applied', async () => {
-    const { items } = await client.listSchedules()
+    const { items } = await client.schedules.list()
     return items.length === 2 && items.every(({ applied }) => applied)
   })
   expect((await handle().describe()).spec.intervals).toMatchObject([{ every: 7_200_000 }])
   await expectClean(installation.checked())
 
-  await client.deleteSchedule(id)
-  await client.deleteSchedule(second.id)
+  await client.schedules.delete(id)
+  await client.schedules.delete(second.id)
   await until(
     'none is left in Temporal',
     async () => {
@@ -126,10 +126,10 @@ test('a run whose volume is busy waits and says for whom, and is skipped when it
     intervalSeconds: 86_400,
     catchUpSeconds: 10,
   }
-  const { id } = await client.createSchedule(request)
-  await until('it is applied', async () => (await client.showSchedule(id)).applied)
+  const { id } = await client.schedules.create(request)
+  await until('it is applied', async () => (await client.schedules.show(id)).applied)
   await temporal.schedule.getHandle(`scheduled-backup/${id}`).trigger()
-  const run = async () => (await client.listScheduleRuns(id)).items[0]
+  const run = async () => (await client.schedules.runs(id)).items[0]
   await until('it waits', async () => (await run())?.outcome === 'waiting')
   const reason = expect.stringContaining(`held by operation ${operation.id}`) as string
   expect(await run()).toMatchObject({ reason, backupId: null })
@@ -138,8 +138,8 @@ test('a run whose volume is busy waits and says for whom, and is skipped when it
   process.kill(worker, 'SIGCONT')
   await ended(installation, operation)
   await ended(installation, client.deleteVolume(operation.resourceId))
-  await until('it pauses itself', async () => (await client.showSchedule(id)).paused, RECONCILED_MS)
-  expect(await client.showSchedule(id)).toMatchObject({
+  await until('it pauses itself', async () => (await client.schedules.show(id)).paused, RECONCILED_MS)
+  expect(await client.schedules.show(id)).toMatchObject({
     note: 'Paused: none of its volumes exists any more.',
     nextRuns: [],
   })
