@@ -2,6 +2,7 @@ import type { Database } from '../database/open.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import type { TargetSpec } from '../backup-format/target.ts'
+import type { Keyring } from '../backup-format/unlock.ts'
 import { DriverError } from '../domain/errors.ts'
 
 /** What the composition root hands to the activities: the places by name, and never anything global. */
@@ -12,8 +13,8 @@ export interface ActivityDependencies {
   readonly targets: ReadonlyMap<string, TargetSpec>
   /** URL of the module that opens a target, for worker threads. */
   readonly targetFactoryUrl: string
-  /** The key from which every repository's keys are derived. */
-  readonly masterKey: Uint8Array
+  /** Opens the repositories of all targets. */
+  readonly keyring: Keyring
   /** A folder for sockets and other short-lived things of running activities. */
   readonly runFolder: string
 }

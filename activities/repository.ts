@@ -11,7 +11,7 @@ export async function withRepository<T>(
   const spec = place(deps.targets, 'target', targetName)
   const target = await openThreadTarget({ targetFactoryUrl: deps.targetFactoryUrl, targetSpec: spec })
   try {
-    return await work(await createOrOpenRepository(target, deps.masterKey))
+    return await work(await createOrOpenRepository(target, deps.keyring))
   } finally {
     await target.close()
   }

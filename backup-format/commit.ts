@@ -64,7 +64,7 @@ async function checkPresence(
   names: readonly (string | null)[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const domain = repository.domain(record.domain)
+  const domain = await repository.domain(record.domain)
   const wanted = new Map<string, Set<string>>()
   const want = (kind: 'chunk' | 'page', ref: BlobRef) => {
     if (ref.epoch < record.openedEpoch) return

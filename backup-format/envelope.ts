@@ -37,7 +37,14 @@ const PLAIN_MAX_BYTES = 64 * MiB
 const SESSION_KEYS_MAX = 256
 
 /** What an object is called in messages. */
-type ObjectKind = 'chunk' | 'index page' | 'record' | 'journal page' | 'state' | 'condemned list'
+type ObjectKind =
+  | 'chunk'
+  | 'index page'
+  | 'record'
+  | 'journal page'
+  | 'state'
+  | 'condemned list'
+  | 'domain key'
 
 export interface Sealer {
   /** Compresses where that helps, encrypts. `into`, at least `sealedMaxBytes(plain)` long, saves an allocation. */

@@ -66,7 +66,7 @@ async function readJournalPage(
   const key = journalKey(record.domain, record.backupId, record.journal, number)
   const stored = await repository.target.get(key)
   if (stored === undefined) return undefined
-  const { sealer } = repository.domain(record.domain)
+  const { sealer } = await repository.domain(record.domain)
   return JSON.parse(sealer.open('journal page', key, stored.bytes).toString('utf8'))
 }
 
@@ -77,7 +77,7 @@ async function writeJournalPage(
   page: JournalPage,
 ): Promise<void> {
   const key = journalKey(record.domain, record.backupId, record.journal, number)
-  const sealed = repository.domain(record.domain).sealer.seal(key, Buffer.from(JSON.stringify(page)))
+  const sealed = (await repository.domain(record.domain)).sealer.seal(key, Buffer.from(JSON.stringify(page)))
   if ((await repository.target.putIfAbsent(key, sealed)) === 'created') return
   throw new DriverError('busy', `Expected to be the only writer of journal page ${key}`)
 }

@@ -1,8 +1,10 @@
-/** Key derivation: one 32-byte master key per repository, from which each domain's keys follow. */
-import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto'
-import { DriverError } from '../domain/errors.ts'
+/**
+ * Key derivation. A repository has a random master key, which key slots wrap (key-slot.ts). Under it a random root key for each
+ * domain is sealed (domain-root.ts). From a root follow the keys that name and seal objects.
+ */
+import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
-const MASTER_KEY_BYTES = 32
+export const KEY_BYTES = 32
 
 /** A plain value: it is handed to worker threads. */
 export interface SealingKeys {
@@ -13,20 +15,33 @@ export interface SealingKeys {
   readonly data: Uint8Array
 }
 
-export function domainKeys(masterKey: Uint8Array, repoId: string, domain: string): SealingKeys {
-  return keysUnder(derive(masterKey, repoId, `volflow/v1/domain/${domain}`), repoId)
+/** A master key or the root key of a domain. */
+export function newKey(): Uint8Array {
+  return new Uint8Array(randomBytes(KEY_BYTES))
 }
 
-/** Keys of what belongs to no domain: the state and the lists of condemned objects. */
+export function domainKeys(root: Uint8Array, repoId: string): SealingKeys {
+  return { repoId, id: derive(root, '', 'volflow/v1/id'), data: derive(root, '', 'volflow/v1/data') }
+}
+
+/** Keys of what belongs to no domain: the state, the lists of condemned objects, the root keys of domains. */
 export function repositoryKeys(masterKey: Uint8Array, repoId: string): SealingKeys {
-  return keysUnder(derive(masterKey, repoId, 'volflow/v1/repository'), repoId)
+  return domainKeys(derive(masterKey, repoId, 'volflow/v1/repository'), repoId)
 }
 
 /** Written into repo.json: proves that the key is the right one and that the description was not altered. */
 export function repositorySeal(masterKey: Uint8Array, repoId: string, description: string): Buffer {
-  return createHmac('sha256', derive(masterKey, repoId, 'volflow/v1/seal'))
-    .update(description)
-    .digest()
+  return hmac(derive(masterKey, repoId, 'volflow/v1/seal'), description)
+}
+
+/** Written into each key slot: whoever has opened one slot can tell whether the others are as they were written. */
+export function slotSeal(masterKey: Uint8Array, repoId: string, slot: string): Buffer {
+  return hmac(derive(masterKey, repoId, 'volflow/v1/slot-seal'), slot)
+}
+
+/** Wraps the master key in one slot. */
+export function wrappingKey(secret: Uint8Array, repoId: string, slotId: string): Uint8Array {
+  return derive(secret, repoId, `volflow/v1/slot/${slotId}`)
 }
 
 export function sessionKey(keys: SealingKeys, session: Uint8Array): Uint8Array {
@@ -42,18 +57,10 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && timingSafeEqual(a, b)
 }
 
-export function checkMasterKey(masterKey: Uint8Array): void {
-  if (masterKey.byteLength === MASTER_KEY_BYTES) return
-  throw new DriverError(
-    'invalid',
-    `Expected a repository key of ${MASTER_KEY_BYTES} bytes, got ${masterKey.byteLength}`,
-  )
-}
-
-function keysUnder(root: Uint8Array, repoId: string): SealingKeys {
-  return { repoId, id: derive(root, '', 'volflow/v1/id'), data: derive(root, '', 'volflow/v1/data') }
+function hmac(key: Uint8Array, text: string): Buffer {
+  return createHmac('sha256', key).update(text).digest()
 }
 
 function derive(key: Uint8Array, salt: Uint8Array | string, info: string): Uint8Array {
-  return new Uint8Array(hkdfSync('sha256', key, salt, info, 32))
+  return new Uint8Array(hkdfSync('sha256', key, salt, info, KEY_BYTES))
 }

@@ -48,7 +48,7 @@ async function markPages(
   names: readonly (string | null)[],
   reachable: KeySet,
 ): Promise<void> {
-  const domain = repository.domain(domainName)
+  const domain = await repository.domain(domainName)
   const mark = async (name: string) => {
     const ref = pageRef(domain, name)
     if (reachable.has(ref)) return

@@ -6,6 +6,7 @@ const NAME = /^[a-z0-9_][a-z0-9_-]{0,127}$/
 
 export const REPOSITORY_KEY = 'repo.json'
 export const STATE_KEY = 'state'
+export const KEY_SLOTS_PREFIX = 'keys/'
 export const DOMAINS_PREFIX = 'domains/'
 export const COLLECTION_PREFIX = 'gc/'
 
@@ -31,6 +32,11 @@ export function checkName(what: string, name: string): void {
 export function domainKey(domain: string): string {
   checkName('domain', domain)
   return `${DOMAINS_PREFIX}${domain}`
+}
+
+/** The second copy of what is under `domainKey`. */
+export function domainCopyKey(domain: string): string {
+  return `${domainPrefix(domain)}key`
 }
 
 export function recordKey(domain: string, backupId: string): string {

@@ -134,7 +134,7 @@ async function dropCondemned(
   condemned: KeySet,
 ): Promise<void> {
   if (condemned.size === 0) return
-  const domain = repository.domain(domainName)
+  const domain = await repository.domain(domainName)
   for (const [chunk, entry] of parts.chunks) {
     if (entry !== undefined && condemned.has(entry)) parts.chunks.delete(chunk)
   }

@@ -53,7 +53,8 @@ export async function readRecord(
   const key = recordKey(domain, backupId)
   const stored = await repository.target.get(key)
   if (stored === undefined) return undefined
-  const plain = repository.domain(domain).sealer.open('record', key, stored.bytes)
+  const { sealer } = await repository.domain(domain)
+  const plain = sealer.open('record', key, stored.bytes)
   const record: BackupRecord = JSON.parse(plain.toString('utf8'))
   return { value: record, version: stored.version }
 }
@@ -91,7 +92,7 @@ export async function listRecords(repository: Repository, domain: string): Promi
 /** False: there is one already. */
 export async function createRecord(repository: Repository, record: BackupRecord): Promise<boolean> {
   const key = recordKey(record.domain, record.backupId)
-  return (await repository.target.putIfAbsent(key, seal(repository, key, record))) === 'created'
+  return (await repository.target.putIfAbsent(key, await seal(repository, key, record))) === 'created'
 }
 
 /** Undefined: somebody else changed it meanwhile. */
@@ -101,10 +102,10 @@ export async function replaceRecord(
   version: string,
 ): Promise<StoredRecord | undefined> {
   const key = recordKey(record.domain, record.backupId)
-  const result = await repository.target.replace(key, seal(repository, key, record), version)
+  const result = await repository.target.replace(key, await seal(repository, key, record), version)
   return result === 'conflict' ? undefined : { value: record, version: result.version }
 }
 
-function seal(repository: Repository, key: string, record: BackupRecord): Buffer {
-  return repository.domain(record.domain).sealer.seal(key, Buffer.from(JSON.stringify(record)))
+async function seal(repository: Repository, key: string, record: BackupRecord): Promise<Buffer> {
+  return (await repository.domain(record.domain)).sealer.seal(key, Buffer.from(JSON.stringify(record)))
 }

@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { createSealer, FORMAT_VERSION, type Sealer } from './envelope.ts'
-import {
-  checkMasterKey,
-  domainKeys,
-  repositoryKeys,
-  repositorySeal,
-  sameBytes,
-  type SealingKeys,
-} from './keys.ts'
-import { checkName, DOMAINS_PREFIX, domainKey, REPOSITORY_KEY } from './names.ts'
+import { describe, encodeDescription } from './description.ts'
+import { readDomainRoot, registerRoot } from './domain-root.ts'
+import { createSealer, type Sealer } from './envelope.ts'
+import { addSlot, slotKey, type Unlocked } from './key-slots.ts'
+import { domainKeys, newKey, repositoryKeys, type SealingKeys } from './keys.ts'
+import { checkName, DOMAINS_PREFIX, REPOSITORY_KEY } from './names.ts'
 import { createState, stateExists } from './state.ts'
 import type { BackupTarget } from './target.ts'
+import { type Keyring, unlock } from './unlock.ts'
 
 export interface Repository {
   readonly target: BackupTarget
@@ -21,8 +18,8 @@ export interface Repository {
   readonly pageEntries: number
   /** For what belongs to no domain. */
   readonly sealer: Sealer
-  /** A domain is a project: it shares chunks with no other. */
-  domain(name: string): Domain
+  /** A domain is a project: it shares chunks with no other. One that was never registered, or whose key is lost: DriverError `corrupt`. */
+  domain(name: string): Promise<Domain>
 }
 
 export interface Domain {
@@ -38,32 +35,40 @@ export interface RepositoryShape {
 }
 
 /**
- * Opens the repository in this target; an empty target becomes one. Another key than the one it was created with: DriverError
- * `invalid`. The caller keeps the target and closes it.
+ * Opens the repository in this target; an empty target becomes one, with a key slot for the first secret of the keyring. No slot that
+ * opens: DriverError `invalid`. The caller keeps the target and closes it.
  */
 export async function createOrOpenRepository(
   target: BackupTarget,
-  masterKey: Uint8Array,
+  keyring: Keyring,
   shape: RepositoryShape = {},
 ): Promise<Repository> {
-  checkMasterKey(masterKey)
-  const found = (await target.get(REPOSITORY_KEY)) ?? (await create(target, masterKey, shape))
-  const description = parse(found.bytes)
-  const expected = repositorySeal(masterKey, description.repoId, sealedText(description))
-  if (!sameBytes(expected, Buffer.from(description.seal, 'hex'))) {
-    throw new DriverError(
-      'invalid',
-      'Expected repo.json to be sealed with the configured key: the key is another one, or repo.json was altered',
-    )
-  }
-  const repository = openWith(target, masterKey, description)
+  const opened = await openRepository(target, keyring)
+  if (opened !== undefined) return opened
+  await create(target, keyring, shape)
+  const created = await openRepository(target, keyring)
+  if (created !== undefined) return created
+  throw new DriverError(
+    'transient',
+    'Expected the target to show repo.json after it was written, it does not',
+  )
+}
+
+/** Undefined: there is none. */
+export async function openRepository(
+  target: BackupTarget,
+  keyring: Keyring,
+): Promise<Repository | undefined> {
+  const unlocked = await unlock(target, keyring)
+  if (unlocked === undefined) return undefined
+  const repository = openWith(unlocked)
   if (!(await stateExists(repository))) await createMissingState(repository)
   return repository
 }
 
-/** Makes the domain known to the collector. Repeating it is harmless. */
+/** Makes the domain known to the collector, and its key. Repeating it is harmless. */
 export async function registerDomain(repository: Repository, domain: string): Promise<void> {
-  await repository.target.putIfAbsent(domainKey(domain), Buffer.from(`${JSON.stringify({ domain })}\n`))
+  await registerRoot(repository, domain)
 }
 
 export async function listDomains(repository: Repository): Promise<string[]> {
@@ -74,84 +79,46 @@ export async function listDomains(repository: Repository): Promise<string[]> {
   return domains.toSorted()
 }
 
-interface Description {
-  readonly format: 'volflow-backup'
-  readonly version: number
-  readonly repoId: string
-  readonly chunkBytes: number
-  readonly pageEntries: number
-  readonly seal: string
-}
-
-async function create(target: BackupTarget, masterKey: Uint8Array, shape: RepositoryShape) {
-  const open = {
-    format: 'volflow-backup' as const,
-    version: FORMAT_VERSION,
+/** The slot comes first: a repository that nobody can open must not be there for a moment. */
+async function create(target: BackupTarget, keyring: Keyring, shape: RepositoryShape): Promise<void> {
+  if (await stateExists({ target })) {
+    throw new DriverError('corrupt', 'Expected the repository to have its repo.json, it is missing')
+  }
+  const [secret] = await keyring.secrets()
+  if (secret === undefined)
+    throw new DriverError('invalid', 'Expected a backup key to be configured, there is none')
+  const masterKey = newKey()
+  const description = describe(masterKey, {
     repoId: randomUUID(),
     chunkBytes: shape.chunkBytes ?? LIMITS.chunkBytes,
     pageEntries: shape.pageEntries ?? LIMITS.indexPageEntries,
-  }
-  const seal = repositorySeal(masterKey, open.repoId, sealedText(open)).toString('hex')
-  const bytes = Buffer.from(`${JSON.stringify({ ...open, seal }, null, 2)}\n`)
-  await target.putIfAbsent(REPOSITORY_KEY, bytes)
-  const stored = await target.get(REPOSITORY_KEY)
-  if (stored !== undefined) return stored
-  throw new DriverError(
-    'transient',
-    'Expected the target to show repo.json after it was written, it does not',
-  )
+  })
+  const slot = await addSlot({ target, description, masterKey }, secret)
+  const result = await target.putIfAbsent(REPOSITORY_KEY, encodeDescription(description))
+  // Somebody else was faster: ours is no repository's slot.
+  if (result === 'exists') await target.delete(slotKey(slot.id))
 }
 
-/** What the seal covers. */
-function sealedText({ version, repoId, chunkBytes, pageEntries }: Omit<Description, 'seal'>): string {
-  return `volflow-backup|${version}|${repoId}|${chunkBytes}|${pageEntries}`
-}
-
-function parse(bytes: Buffer): Description {
-  const description = parseJson(bytes)
-  if (description?.format !== 'volflow-backup' || typeof description.repoId !== 'string') {
-    throw new DriverError(
-      'corrupt',
-      'Expected repo.json to describe a volflow backup repository, it does not',
-    )
-  }
-  if (description.version !== FORMAT_VERSION) {
-    throw new DriverError(
-      'unsupported',
-      `Expected a repository of format ${FORMAT_VERSION}, got ${description.version}`,
-    )
-  }
-  return { ...description, seal: String(description.seal) }
-}
-
-function parseJson(bytes: Buffer): Description | undefined {
-  try {
-    return JSON.parse(bytes.toString('utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-function openWith(target: BackupTarget, masterKey: Uint8Array, description: Description): Repository {
+function openWith({ target, description, masterKey }: Unlocked): Repository {
   const { repoId, chunkBytes, pageEntries } = description
-  const domains = new Map<string, Domain>()
-  const domain = (name: string): Domain => {
+  const sealer = createSealer(repositoryKeys(masterKey, repoId))
+  const domains = new Map<string, Promise<Domain>>()
+  const open = async (name: string): Promise<Domain> => {
+    const keys = domainKeys(await readDomainRoot({ target, sealer }, name), repoId)
+    return { name, keys, sealer: createSealer(keys) }
+  }
+  const domain = async (name: string): Promise<Domain> => {
     checkName('domain', name)
-    const known = domains.get(name)
-    if (known !== undefined) return known
-    const keys = domainKeys(masterKey, repoId, name)
-    const opened = { name, keys, sealer: createSealer(keys) }
-    domains.set(name, opened)
-    return opened
+    const known = domains.get(name) ?? open(name)
+    domains.set(name, known)
+    try {
+      return await known
+    } catch (error) {
+      domains.delete(name)
+      throw error
+    }
   }
-  return {
-    target,
-    repoId,
-    chunkBytes,
-    pageEntries,
-    sealer: createSealer(repositoryKeys(masterKey, repoId)),
-    domain,
-  }
+  return { target, repoId, chunkBytes, pageEntries, sealer, domain }
 }
 
 /** A creation that was interrupted has no state yet, and no domain either; otherwise somebody deleted it. */

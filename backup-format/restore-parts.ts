@@ -41,7 +41,7 @@ async function readEntries(
   const bytes =
     name === undefined
       ? undefined
-      : await readPage(repository, repository.domain(record.domain), name, signal)
+      : await readPage(repository, await repository.domain(record.domain), name, signal)
   if (bytes?.byteLength === length * ENTRY_BYTES) return [...entriesOf(bytes)]
   throw new DriverError(
     'corrupt',

@@ -55,7 +55,7 @@ export async function restoreBackup(
   }
   const writer = await openWriter(request.destination)
   const present = request.freshTarget ? undefined : await openReader(request.destination)
-  const executor = startExecutor(repository, request, writer, present)
+  const executor = await startExecutor(repository, request, writer, present)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
   const inWork = createLine(executor.capacity)
@@ -178,14 +178,14 @@ class Restore {
   }
 }
 
-function startExecutor(
+async function startExecutor(
   repository: Repository,
   request: RestoreRequest,
   writer: BlockWriter,
   present: BlockReader | undefined,
-): Executor<DownloadTask, number> {
+): Promise<Executor<DownloadTask, number>> {
   const { domain, destination, freshTarget, signal, threads } = request
-  const setup = { domain, keys: repository.domain(domain).keys }
+  const setup = { domain, keys: (await repository.domain(domain)).keys }
   if (threads === undefined) {
     return inlineExecutor(createChunkDownload({ writer, present }, repository.target, setup), signal)
   }

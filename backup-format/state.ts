@@ -49,7 +49,7 @@ export async function replaceState(
   return result === 'conflict' ? undefined : { value: state, version: result.version }
 }
 
-export async function stateExists({ target }: Sealed): Promise<boolean> {
+export async function stateExists({ target }: Pick<Sealed, 'target'>): Promise<boolean> {
   return (await target.get(STATE_KEY)) !== undefined
 }
 

@@ -157,7 +157,7 @@ export class PageUpload {
   async #store(bytes: Buffer, parentPage: ParentPage): Promise<string | null> {
     if (!bytes.some((byte) => byte !== 0)) return null
     const { repository, request, opened } = this.#context
-    const domain = repository.domain(request.domain)
+    const domain = await repository.domain(request.domain)
     const ref = { id: contentId(domain.keys, bytes), epoch: opened.record.value.epoch }
     const known = parentPage.name(ref.id)
     if (known !== undefined) return known

@@ -40,7 +40,7 @@ export async function openParent(
       : (await readRecord(repository, domainName, parentBackupId))?.value
   if (record?.state !== 'committed' || record.pages === null) return { page: async () => NO_PAGE }
   const { pages } = record
-  const domain = repository.domain(domainName)
+  const domain = await repository.domain(domainName)
   const { chunkBytes, pageEntries } = repository
   const changed = changedExtents === 'unknown' ? () => true : touchedChunks(changedExtents, chunkBytes)
   /** The chunk with the parent's end is another one once the volume has grown. */

@@ -45,7 +45,7 @@ export async function uploadFrom(
   const opened = await openUpload(repository, request)
   const { record, parts } = opened
   const parent = await openParent(repository, request, opened.condemned)
-  const executor = startExecutor(repository, request, reader)
+  const executor = await startExecutor(repository, request, reader)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
   // Uploads in work may be finished but not written down when the process dies: they are part of what is repeated.
@@ -75,12 +75,12 @@ export async function uploadFrom(
   }
 }
 
-function startExecutor(
+async function startExecutor(
   repository: Repository,
   request: UploadRequest,
   reader: BlockReader,
-): Executor<UploadTask, UploadedChunk> {
-  const { keys } = repository.domain(request.domain)
+): Promise<Executor<UploadTask, UploadedChunk>> {
+  const { keys } = await repository.domain(request.domain)
   const setup = { domain: request.domain, keys, chunkBytes: repository.chunkBytes }
   if (request.threads === undefined) {
     return inlineExecutor(createChunkUpload(reader, repository.target, setup), request.signal)

@@ -65,8 +65,10 @@ export const configSchema = z.strictObject({
     .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
     .default({ local: { driver: 'file', path: 'images' } }),
   targets: z.record(name, target).default({ local: { driver: 'directory', path: 'backups' } }),
-  /** 32 bytes as 64 hex digits; made on the first start. Whoever has it can read all backups; without it nobody can. */
+  /** 32 bytes as 64 hex digits; made on the first start. Opens the repositories of all targets (docs/backup-keys.md). */
   backupKeyFile: z.string().default('keys/backup.key'),
+  /** Instead of the key file: holds a passphrase and nothing else, readable by its owner alone. */
+  backupPassphraseFile: z.string().optional(),
   workers: z
     .strictObject({
       /** Movers of data at the same time, per backend. */

@@ -19,6 +19,7 @@ const SETTINGS = [
   'workers.callConcurrency',
   'health.port',
   'backupKeyFile',
+  'backupPassphraseFile',
 ] as const
 
 type Tree = Record<string, unknown>

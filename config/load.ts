@@ -56,6 +56,9 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     stores: places(config.stores),
     targets: Object.fromEntries(targets) as Config['targets'],
     backupKeyFile: absolute(config.backupKeyFile),
+    ...(config.backupPassphraseFile !== undefined && {
+      backupPassphraseFile: absolute(config.backupPassphraseFile),
+    }),
   }
 }
 

@@ -5,17 +5,24 @@ import { z } from 'zod'
 
 const KEY_BYTES = 32
 
-/** The key of all backups; made when there is none. Two processes that start together end up with the same one. */
+/** Opens the repositories of all targets; made when there is none. Two processes that start together end up with the same one. */
 export async function loadBackupKey(file: string): Promise<Uint8Array> {
-  const text = (await readIfThere(file)) ?? (await makeKey(file))
-  const key = Buffer.from(text.trim(), 'hex')
-  if (key.length === KEY_BYTES) return key
+  return (await readBackupKey(file)) ?? (await makeBackupKey(file))
+}
+
+/** Undefined: there is no such file. */
+export async function readBackupKey(file: string): Promise<Uint8Array | undefined> {
+  const text = (await readIfThere(file))?.trim()
+  if (text === undefined) return undefined
+  if (new RegExp(`^[0-9a-fA-F]{${KEY_BYTES * 2}}$`).test(text))
+    return new Uint8Array(Buffer.from(text, 'hex'))
   throw new Error(
-    `Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Restore it from your copy: without it no backup can be read.`,
+    `Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Put it back from your copy, or use the recovery key: volflow target keys add --help`,
   )
 }
 
-async function makeKey(file: string): Promise<string> {
+/** Where there is none; of several who make it at once, all get the first one's. */
+export async function makeBackupKey(file: string): Promise<Uint8Array> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const draft = `${file}.${randomBytes(8).toString('hex')}`
   const handle = await open(draft, 'wx', 0o600)
@@ -30,7 +37,9 @@ async function makeKey(file: string): Promise<string> {
     if (error.code !== 'EEXIST') throw error
   })
   await rm(draft)
-  return readFile(file, 'utf8')
+  const key = await readBackupKey(file)
+  if (key !== undefined) return key
+  throw new Error(`Expected ${file} to be there after it was made, somebody removed it.`)
 }
 
 const credentials = z.strictObject({ accessKeyId: z.string().min(1), secretAccessKey: z.string().min(1) })

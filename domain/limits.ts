@@ -236,6 +236,16 @@ export const LIMITS = {
   pagesInWork: 4,
   /** Index pages whose extents are asked for at once (64 GiB of a volume): for a file each question starts a process. */
   extentPages: 16,
+  /** Key slots of a repository. More come from somebody who wants us to try them all. */
+  keySlotsMax: 64,
+  /** A slot has some 600 bytes. */
+  keySlotMaxBytes: 8 * KiB,
+  keySlotReferenceMax: 1024,
+  /** What a slot in a target may make us compute: eight times what ours does. */
+  scryptMemoryMaxBytes: GiB,
+  scryptParallelMax: 4,
+  passphraseLengthMin: 12,
+  passphraseLengthMax: 1024,
   /** Readings of a repository's state until it holds still; it moves twice per collection. */
   stateReadsMax: 100,
   /** Objects in one list of condemned objects (2.3 MiB). */

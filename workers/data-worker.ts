@@ -2,13 +2,13 @@ import { Worker, type WorkerOptions } from '@temporalio/worker'
 import type { ActivityDependencies } from '../activities/dependencies.ts'
 import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
-import { loadBackupKey } from '../config/secrets.ts'
 import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { dataQueue, placeQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
+import { configuredKeyring } from './keyring.ts'
 import { loop } from './loop.ts'
 import { openBackends, openStores, openTargets } from './places.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
@@ -96,7 +96,7 @@ async function openDependencies(config: Config, waiting: Waiting): Promise<Activ
     stores: await openStores(config),
     targets: await openTargets(config),
     targetFactoryUrl,
-    masterKey: await loadBackupKey(config.backupKeyFile),
+    keyring: await configuredKeyring(config),
     runFolder: await makeRunFolder(config.dataFolder),
   }
 }

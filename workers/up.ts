@@ -3,11 +3,11 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Config } from '../config/config.ts'
-import { loadBackupKey } from '../config/secrets.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { MiB } from '../domain/sizes.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { lockFolder } from './folder-lock.ts'
+import { configuredKeyring } from './keyring.ts'
 import { createLogger } from './logger.ts'
 import { checkPorts } from './ports.ts'
 import { findProgram } from './programs.ts'
@@ -36,7 +36,7 @@ export async function up(config: Config): Promise<void> {
   await checkPorts(config)
   const logFolder = join(config.dataFolder, 'log')
   await mkdir(logFolder, { recursive: true, mode: 0o700 })
-  await loadBackupKey(config.backupKeyFile)
+  await configuredKeyring(config)
   await (await openConfiguredDatabase(config, { logger, signal })).destroy()
   const services: RunningService[] = []
   const start = (name: string, args: readonly string[], heapMiB: number) =>

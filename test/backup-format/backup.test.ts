@@ -17,7 +17,7 @@ import {
   DOMAIN,
   keysOf,
   makeImage,
-  MASTER_KEY,
+  keyring,
   memoryRepository,
   overwrite,
   restored,
@@ -60,7 +60,7 @@ describe('a full backup', () => {
     const path = await tempDir()
     const targetSpec = { driver: 'directory', path } as const
     const threads = { targetFactoryUrl, targetSpec, count: 2 }
-    const repository = await createOrOpenRepository(openTarget(targetSpec), MASTER_KEY)
+    const repository = await createOrOpenRepository(openTarget(targetSpec), keyring())
     const image = await makeImage('r..tr', repository.chunkBytes)
     const { backupId } = await backUp(repository, image, { threads })
     const destination = { kind: 'file', path: join(path, 'restored'), sizeBytes: image.bytes.length } as const
@@ -184,7 +184,10 @@ describe('a backup', () => {
     await deleteBackup(repository, { domain: DOMAIN, backupId })
     expect(await listBackups(repository, DOMAIN)).toEqual([])
     expect(await collect(repository)).toMatchObject({ outcome: 'done', deletedObjects: 3 })
-    expect(keysOf(target, '')).toEqual(['repo.json', 'state', `domains/${DOMAIN}`])
+    expect(keysOf(target, '')).toEqual([
+      expect.stringMatching(/^keys\//),
+      ...['repo.json', 'state', `domains/${DOMAIN}`, `d/${DOMAIN}/key`],
+    ])
   })
 
   it('shares no chunk with another project', async () => {

@@ -9,7 +9,7 @@ import {
   DOMAIN,
   keysOf,
   makeImage,
-  MASTER_KEY,
+  keyring,
   memoryRepository,
   restored,
   SHAPE,
@@ -85,7 +85,7 @@ it('a missing state is not taken for a new repository once there are backups', a
   const { repository, target } = await memoryRepository()
   await backUp(repository, await makeImage('r'))
   target.objects.delete('state')
-  await expect(createOrOpenRepository(target, MASTER_KEY)).rejects.toMatchObject({ kind: 'corrupt' })
+  await expect(createOrOpenRepository(target, keyring())).rejects.toMatchObject({ kind: 'corrupt' })
 })
 
 it('a damaged journal page stops the upload that would continue from it', async () => {
@@ -133,25 +133,27 @@ it('a damaged list of condemned objects stops the collection', async () => {
 describe('the description of a repository', () => {
   it('does not open with another key', async () => {
     const { target } = await memoryRepository()
-    await expect(createOrOpenRepository(target, Buffer.alloc(32, 8))).rejects.toMatchObject({
+    await expect(createOrOpenRepository(target, keyring(Buffer.alloc(32, 8)))).rejects.toMatchObject({
       kind: 'invalid',
     })
-    await expect(createOrOpenRepository(target, Buffer.alloc(16))).rejects.toMatchObject({ kind: 'invalid' })
   })
 
   it.each([
-    ['chunkBytes', 8, 'invalid'],
-    ['pageEntries', 1, 'invalid'],
+    ['chunkBytes', 8, 'corrupt'],
+    ['pageEntries', 1, 'corrupt'],
     ['repoId', '00000000-0000-0000-0000-000000000000', 'invalid'],
     ['repoId', 7, 'corrupt'],
     ['format', 'other', 'corrupt'],
     ['version', 2, 'unsupported'],
-    ['seal', '', 'invalid'],
+    ['seal', '', 'corrupt'],
   ])('does not open with %s changed to %j', async (field, value, kind) => {
     const { target } = await memoryRepository()
     const description: Record<string, unknown> = JSON.parse(bytesOf(target, 'repo.json').toString())
-    target.objects.set('repo.json', Buffer.from(JSON.stringify({ ...description, [field]: value })))
-    await expect(createOrOpenRepository(target, MASTER_KEY)).rejects.toMatchObject({
+    target.objects.set(
+      'repo.json',
+      Buffer.from(`${JSON.stringify({ ...description, [field]: value }, null, 2)}\n`),
+    )
+    await expect(createOrOpenRepository(target, keyring())).rejects.toMatchObject({
       kind,
       name: 'DriverError',
     })
@@ -160,7 +162,7 @@ describe('the description of a repository', () => {
   it('does not open when it is not JSON', async () => {
     const { target } = await memoryRepository()
     target.objects.set('repo.json', Buffer.from('{'))
-    await expect(createOrOpenRepository(target, MASTER_KEY)).rejects.toMatchObject({ kind: 'corrupt' })
+    await expect(createOrOpenRepository(target, keyring())).rejects.toMatchObject({ kind: 'corrupt' })
   })
 })
 

@@ -5,6 +5,7 @@ import type { BlockReader } from '../../block-io/device.ts'
 import { commitBackup } from '../../backup-format/commit.ts'
 import { createOrOpenRepository, type Repository } from '../../backup-format/repository.ts'
 import { restoreBackup } from '../../backup-format/restore.ts'
+import { createKeyring, type Keyring } from '../../backup-format/unlock.ts'
 import type { UploadRequest } from '../../backup-format/upload-request.ts'
 import { uploadBackup, type UploadResult } from '../../backup-format/upload.ts'
 import { KiB } from '../../domain/sizes.ts'
@@ -12,13 +13,18 @@ import { tempDir } from '../support/temp-dir.ts'
 import { MemoryTarget } from './memory-target.ts'
 
 export const DOMAIN = 'project-1'
-export const MASTER_KEY = Buffer.alloc(32, 7)
+export const KEY = Buffer.alloc(32, 7)
 /** Small, so that a test's volume has many chunks and several index pages. */
 export const SHAPE = { chunkBytes: 64 * KiB, pageEntries: 8 }
 
+/** Of a process that has opened nothing yet. */
+export function keyring(key: Uint8Array = KEY): Keyring {
+  return createKeyring(async () => [{ kind: 'key-file', key }])
+}
+
 export async function memoryRepository(): Promise<{ repository: Repository; target: MemoryTarget }> {
   const target = new MemoryTarget()
-  return { repository: await createOrOpenRepository(target, MASTER_KEY, SHAPE), target }
+  return { repository: await createOrOpenRepository(target, keyring(), SHAPE), target }
 }
 
 export interface Image {

@@ -1,30 +1,53 @@
 /**
- * Wrote golden-v1.json: every object of a small repository. Run it again only for a new version of the format, into a new file; what
- * version 1 wrote must stay readable.
+ * Wrote golden-v1.json: every object of a small repository, and what opens it. Run it again only for a new version of the format, into
+ * a new file; what version 1 wrote must stay readable.
  */
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { collect } from '../../backup-format/collect.ts'
 import { commitBackup } from '../../backup-format/commit.ts'
+import { deleteBackup } from '../../backup-format/delete.ts'
+import { addSlot } from '../../backup-format/key-slots.ts'
+import { newKey } from '../../backup-format/keys.ts'
+import { formatRecoveryKey, newRecoveryKey } from '../../backup-format/recovery-key.ts'
 import { createOrOpenRepository } from '../../backup-format/repository.ts'
+import { unlock } from '../../backup-format/unlock.ts'
 import { uploadFrom } from '../../backup-format/upload.ts'
-import { bufferReader, MASTER_KEY, uploadRequest } from './fixtures.ts'
+import { bufferReader, DOMAIN, keyring, uploadRequest } from './fixtures.ts'
+import { type Golden, goldenSecrets } from './golden.ts'
 import { goldenVolume } from './golden-volume.ts'
 import { MemoryTarget } from './memory-target.ts'
 
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+const secrets: Golden['secrets'] = {
+  keyFile: hex(newKey()),
+  passphrase: 'Blaue Zwölf, schräges Dach',
+  recoveryKey: formatRecoveryKey(newRecoveryKey()),
+  keyManager: hex(newKey()),
+}
+const [keyFile, ...others] = goldenSecrets(secrets)
+if (keyFile?.kind !== 'key-file') throw new Error('Expected the key file first')
 const target = new MemoryTarget()
-const repository = await createOrOpenRepository(target, MASTER_KEY, { chunkBytes: 512, pageEntries: 4 })
-for (const [backupId, parentBackupId] of [['full'], ['incremental', 'full']] as const) {
-  const bytes = goldenVolume(backupId)
+const opener = keyring(keyFile.key)
+const repository = await createOrOpenRepository(target, opener, { chunkBytes: 512, pageEntries: 4 })
+const unlocked = await unlock(target, opener)
+if (unlocked === undefined) throw new Error('Expected a repository')
+for (const secret of others) await addSlot(unlocked, secret, `the ${secret.kind} of the fixture`)
+
+for (const [backupId, parentBackupId] of [['full'], ['incremental', 'full'], ['gone']] as const) {
+  const bytes = backupId === 'gone' ? randomBytes(2000) : goldenVolume(backupId)
   const parent = parentBackupId === undefined ? {} : { parentBackupId }
   const request = uploadRequest({ path: 'unused', bytes }, { backupId, ...parent })
   await uploadFrom(repository, request, bufferReader(bytes))
   await commitBackup(repository, request)
 }
-await uploadFrom(
-  repository,
-  uploadRequest({ path: 'unused', bytes: goldenVolume('full') }, { backupId: 'open' }),
-  bufferReader(goldenVolume('full')),
-)
+const open = uploadRequest({ path: 'unused', bytes: goldenVolume('full') }, { backupId: 'open' })
+await uploadFrom(repository, open, bufferReader(goldenVolume('full')))
+await deleteBackup(repository, { domain: DOMAIN, backupId: 'gone' })
+// It waits for the open upload: its lists are among the objects.
+await collect(repository)
+
 const objects = Object.fromEntries([...target.objects].map(([key, bytes]) => [key, bytes.toString('base64')]))
-const path = join(import.meta.dirname, 'golden-v1.json')
-await writeFile(path, `${JSON.stringify({ masterKey: MASTER_KEY.toString('hex'), objects }, null, 1)}\n`)
+const golden: Golden = { secrets, objects }
+await writeFile(join(import.meta.dirname, 'golden-v1.json'), `${JSON.stringify(golden, null, 1)}\n`)

@@ -23,7 +23,7 @@ export async function keysOfRecord(repository: Repository, record: BackupRecord)
     const ref = name === null ? undefined : parseBlobName(name)
     if (name === null || ref === undefined) continue
     keys.push(blobKey('page', record.domain, ref))
-    for (const entry of entriesOf(await readPage(repository, repository.domain(record.domain), name))) {
+    for (const entry of entriesOf(await readPage(repository, await repository.domain(record.domain), name))) {
       if (entry !== undefined) keys.push(blobKey('chunk', record.domain, entry))
     }
   }
@@ -32,7 +32,7 @@ export async function keysOfRecord(repository: Repository, record: BackupRecord)
 
 /** The bytes of a committed backup. */
 export async function contentOf(repository: Repository, record: BackupRecord): Promise<Buffer> {
-  const domain = repository.domain(record.domain)
+  const domain = await repository.domain(record.domain)
   const content = Buffer.alloc(record.sizeBytes)
   for (const [page, name] of (record.pages ?? []).entries()) {
     if (name === null) continue

@@ -18,7 +18,8 @@ import {
   DOMAIN,
   keysOf,
   makeImage,
-  MASTER_KEY,
+  KEY,
+  keyring,
   memoryRepository,
   restored,
   SHAPE,
@@ -114,7 +115,7 @@ describe('an upload', () => {
       process.execPath,
       [
         join(import.meta.dirname, 'upload-child.ts'),
-        JSON.stringify({ targetSpec, masterKey: MASTER_KEY.toString('hex'), request: plain }),
+        JSON.stringify({ targetSpec, key: KEY.toString('hex'), request: plain }),
       ],
       { stdio: ['ignore', 'pipe', 'inherit'] },
     )
@@ -182,7 +183,7 @@ async function directoryRepository() {
   const folder = join(await tempDir(), 'target')
   await mkdir(folder)
   const targetSpec: TargetSpec = { driver: 'directory', path: folder }
-  const repository = await createOrOpenRepository(openTarget(targetSpec), MASTER_KEY, {
+  const repository = await createOrOpenRepository(openTarget(targetSpec), keyring(), {
     chunkBytes: 1024 * 1024,
     pageEntries: 16,
   })

@@ -6,7 +6,7 @@ import { createOrOpenRepository } from '../../backup-format/repository.ts'
 import { openTarget, targetFactoryUrl } from '../../drivers/backups/registry.ts'
 import { startVersityGw } from '../support/s3-servers.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { backUp, DOMAIN, makeImage, MASTER_KEY, overwrite, restored } from './fixtures.ts'
+import { backUp, DOMAIN, makeImage, keyring, overwrite, restored } from './fixtures.ts'
 
 it('a full and an incremental backup in S3, made on worker threads, restore to the same bytes', async () => {
   const server = await startVersityGw(await tempDir())
@@ -17,7 +17,7 @@ it('a full and an incremental backup in S3, made on worker threads, restore to t
   const targetSpec = { driver: 's3', ...credentials, bucket: 'backups', prefix: 'volflow' } as const
   const target = openTarget(targetSpec)
   onTestFinished(() => target.close())
-  const repository = await createOrOpenRepository(target, MASTER_KEY)
+  const repository = await createOrOpenRepository(target, keyring())
   const threads = { targetFactoryUrl, targetSpec, count: 2 }
   const image = await makeImage('r.tr.r', repository.chunkBytes)
   const full = await backUp(repository, image, { threads })

@@ -11,7 +11,7 @@ import { type BackupRecord, listBackups } from '../../backup-format/record.ts'
 import { createOrOpenRepository, type Repository } from '../../backup-format/repository.ts'
 import { uploadFrom } from '../../backup-format/upload.ts'
 import { DriverError } from '../../domain/errors.ts'
-import { bufferReader, DOMAIN, keysOf, MASTER_KEY, uploadRequest } from './fixtures.ts'
+import { bufferReader, DOMAIN, keysOf, keyring, uploadRequest } from './fixtures.ts'
 import { MemoryTarget } from './memory-target.ts'
 import { contentOf, reachableKeys } from './reachable.ts'
 
@@ -50,7 +50,7 @@ class Simulation {
   }
 
   async run(): Promise<SimulationResult> {
-    const observer = await createOrOpenRepository(new MemoryTarget(this.#objects), MASTER_KEY, SHAPE)
+    const observer = await createOrOpenRepository(new MemoryTarget(this.#objects), keyring(), SHAPE)
     const actors = [
       ...Array.from({ length: WRITERS }, () => this.#writer(observer)),
       ...Array.from({ length: 2 }, () => this.#deleter(observer)),
@@ -170,7 +170,7 @@ class Simulation {
       if ((left -= 1) < 0) throw new Crash()
     })
     try {
-      return await createOrOpenRepository(target, MASTER_KEY)
+      return await createOrOpenRepository(target, keyring())
     } catch (error) {
       if (!(error instanceof Crash)) throw error
       this.#result.crashes += 1

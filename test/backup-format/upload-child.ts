@@ -4,15 +4,16 @@ import type { UploadRequest } from '../../backup-format/upload-request.ts'
 import { uploadBackup } from '../../backup-format/upload.ts'
 import type { TargetSpec } from '../../backup-format/target.ts'
 import { openTarget, targetFactoryUrl } from '../../drivers/backups/registry.ts'
+import { keyring } from './fixtures.ts'
 
 interface ChildRequest {
   readonly targetSpec: TargetSpec
-  readonly masterKey: string
+  readonly key: string
   readonly request: Omit<UploadRequest, 'signal' | 'threads' | 'onProgress'>
 }
 
-const { targetSpec, masterKey, request }: ChildRequest = JSON.parse(process.argv[2] ?? '')
-const repository = await createOrOpenRepository(openTarget(targetSpec), Buffer.from(masterKey, 'hex'))
+const { targetSpec, key, request }: ChildRequest = JSON.parse(process.argv[2] ?? '')
+const repository = await createOrOpenRepository(openTarget(targetSpec), keyring(Buffer.from(key, 'hex')))
 await uploadBackup(repository, {
   ...request,
   signal: new AbortController().signal,

@@ -50,8 +50,8 @@ export async function findViolations(installation: CheckedInstallation): Promise
   }
   for (const [name, place] of Object.entries(installation.targets)) {
     const backups = rows.backups.filter((row) => row.target === name)
-    const { masterKeyFile, collected = false } = installation
-    violations.push(...(await checkTarget({ name, place, masterKeyFile, backups, collected })))
+    const { backupKeyFile, collected = false } = installation
+    violations.push(...(await checkTarget({ name, place, backupKeyFile, backups, collected })))
   }
   return violations
 }

@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { tempDir } from '../support/temp-dir.ts'
 import { expectClean, findViolations } from './check.ts'
 import { restoreSha256 } from './repository/restore.ts'
-import { CANARY, IDS, makeSample, MASTER_KEY, PROJECT, type Sample } from './sample/sample-installation.ts'
+import { CANARY, IDS, makeSample, KEY_FILE, PROJECT, type Sample } from './sample/sample-installation.ts'
 import { foreignId } from './sample/write-repository.ts'
 import { volumeSha256 } from './volume-sha256.ts'
 
@@ -21,7 +21,7 @@ test('the bytes of a backup are put together from its objects', async () => {
   const target = installation.targets.local
   if (target === undefined) throw new Error('No target')
   const sha256 = await restoreSha256({
-    ...{ target, masterKeyFile: installation.masterKeyFile, domain: PROJECT, backupId: IDS.backup },
+    ...{ target, backupKeyFile: installation.backupKeyFile, domain: PROJECT, backupId: IDS.backup },
   })
   expect(sha256).toBe(createHash('sha256').update(backupBytes).digest('hex'))
 })
@@ -257,8 +257,8 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     found: /target local: leftover: .tmp\/half/,
   },
   'a repository of another key': {
-    plant: ({ installation }) => writeFile(installation.masterKeyFile, '00'.repeat(32)),
-    found: /repo.json has a wrong seal/,
+    plant: ({ installation }) => writeFile(installation.backupKeyFile, '00'.repeat(32)),
+    found: /no key slot opens with this key file/,
   },
   'a socket in the temporary folder': {
     plant: ({ installation }) => writeFile(join(installation.temporaryFolder ?? '', 'nbd.sock'), ''),
@@ -286,10 +286,25 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
       appendFile(join(installation.dataFolder, 'log/api.log'), `{"key":"${CANARY}"}`),
     found: /secret: the canary is in .*api.log/,
   },
-  'the master key in base64': {
-    plant: ({ installation }) =>
-      appendFile(join(installation.dataFolder, 'x'), MASTER_KEY.toString('base64')),
-    found: /secret: the master key \(base64\) is in/,
+  'the backup key in base64': {
+    plant: ({ installation }) => appendFile(join(installation.dataFolder, 'x'), KEY_FILE.toString('base64')),
+    found: /secret: the backup key \(base64\) is in/,
+  },
+  'the master key of a repository': {
+    plant: ({ installation, repository }) =>
+      appendFile(join(installation.dataFolder, 'x'), repository.masterKey.toString('hex')),
+    found: /secret: the master key of target local is in/,
+  },
+  'a key slot that was altered': {
+    plant: async ({ repository }) => {
+      const path = join(repository.root, repository.slotKey)
+      await writeFile(path, (await readFile(path, 'utf8')).replace('"label":""', '"label":"other"'))
+    },
+    found: /damaged key slot keys\/[0-9a-f]{16}: has a wrong seal/,
+  },
+  'the missing copy of a project key': {
+    plant: ({ repository }) => rm(join(repository.root, `d/${PROJECT}/key`)),
+    found: /key/,
   },
   'a secret in the database': {
     plant: ({ sql }) => sql(`update operations set error_message = 'bad credentials ${CANARY}'`),

@@ -28,7 +28,7 @@ export interface CheckedInstallation {
   readonly stores: Readonly<Record<string, string>>
   readonly targets: Readonly<Record<string, TargetPlace>>
   /** 64 hex digits. */
-  readonly masterKeyFile: string
+  readonly backupKeyFile: string
   /** Temporary folder that only this installation used (its TMPDIR). */
   readonly temporaryFolder?: string
   /** `127.0.0.1:PORT`; given where the server runs. */

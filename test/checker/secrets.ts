@@ -1,8 +1,9 @@
 /** Looks for secrets in places where none may be. */
 import { createReadStream } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
-import { filesBelow } from './repository/objects.ts'
-import type { CheckedInstallation } from './installation.ts'
+import type { CheckedInstallation, TargetPlace } from './installation.ts'
+import { filesBelow, openObjects } from './repository/objects.ts'
+import { openReader, readKeyFile } from './repository/reader.ts'
 
 /** One secret in one of the forms in which it could have been written down. */
 export interface Needle {
@@ -11,13 +12,11 @@ export interface Needle {
 }
 
 export async function needlesOf(installation: CheckedInstallation): Promise<Needle[]> {
-  const masterKey = Buffer.from((await readFile(installation.masterKeyFile, 'utf8')).trim(), 'hex')
-  const needles = [
-    ...textForms('the master key', masterKey.toString('hex')),
-    { label: 'the master key (raw)', bytes: masterKey },
-    { label: 'the master key (base64)', bytes: Buffer.from(masterKey.toString('base64').replace(/=+$/, '')) },
-  ]
+  const backupKey = await readKeyFile(installation.backupKeyFile)
+  const needles = keyForms('the backup key', backupKey)
   for (const [name, target] of Object.entries(installation.targets)) {
+    const masterKey = await masterKeyOfTarget(target, backupKey)
+    if (masterKey !== undefined) needles.push(...keyForms(`the master key of target ${name}`, masterKey))
     if (target.kind === 's3')
       needles.push(...textForms(`the credentials of target ${name}`, target.secretAccessKey))
   }
@@ -26,6 +25,26 @@ export async function needlesOf(installation: CheckedInstallation): Promise<Need
   for (const [label, value] of Object.entries(installation.secrets ?? {}))
     needles.push(...textForms(label, value))
   return needles
+}
+
+/** Undefined where there is no repository, or it does not open: other checks say that. */
+async function masterKeyOfTarget(target: TargetPlace, backupKey: Buffer): Promise<Buffer | undefined> {
+  const objects = openObjects(target)
+  try {
+    return (await openReader(objects, backupKey)).masterKey
+  } catch {
+    return undefined
+  } finally {
+    objects.close()
+  }
+}
+
+function keyForms(label: string, key: Buffer): Needle[] {
+  return [
+    ...textForms(label, key.toString('hex')),
+    { label: `${label} (raw)`, bytes: key },
+    { label: `${label} (base64)`, bytes: Buffer.from(key.toString('base64').replace(/=+$/, '')) },
+  ]
 }
 
 function textForms(label: string, value: string): Needle[] {
@@ -61,7 +80,7 @@ async function checkFiles(installation: CheckedInstallation, needles: readonly N
       target.kind === 'directory' ? [target.path] : [],
     ),
     ...(installation.secretFiles ?? []),
-    installation.masterKeyFile,
+    installation.backupKeyFile,
   ]
   const violations: string[] = []
   for (const path of await filesBelow(installation.dataFolder)) {

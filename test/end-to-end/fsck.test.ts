@@ -11,7 +11,7 @@ import { abortBackup } from '../../backup-format/abort.ts'
 import { createOrOpenRepository, registerDomain } from '../../backup-format/repository.ts'
 import { uploadBackup } from '../../backup-format/upload.ts'
 import { loadConfig } from '../../config/load.ts'
-import { loadBackupKey } from '../../config/secrets.ts'
+import { lookingKeyring } from '../../workers/keyring.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { fsck } from '../../workers/fsck/fsck.ts'
 import { expectClean } from '../checker/check.ts'
@@ -138,8 +138,10 @@ describe('what is reported and kept', () => {
 
   test('an open record that nobody goes on with', async () => {
     const target = openTarget({ driver: 'directory', path: damage.inData('backups') })
-    const key = await loadBackupKey(damage.inData('keys/backup.key'))
-    const repository = await createOrOpenRepository(target, key)
+    const repository = await createOrOpenRepository(
+      target,
+      lookingKeyring(await loadConfig(installation.dataFolder)),
+    )
     await registerDomain(repository, 'default')
     const request = { domain: 'default', backupId: STRANGER, sizeBytes: 8 * MiB, volume: {}, writerToken: 1 }
     const path = join(installation.folder, 'image.raw')

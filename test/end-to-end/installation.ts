@@ -172,7 +172,7 @@ export class Installation implements AsyncDisposable {
     return {
       dataFolder: this.dataFolder,
       temporaryFolder: this.#temporaryFolder,
-      masterKeyFile: inData('keys/backup.key'),
+      backupKeyFile: inData('keys/backup.key'),
       backends: { files: inData('volumes') },
       stores: { local: inData('images') },
       targets: {

@@ -38,7 +38,7 @@ interface Meter {
 test('killed three times between 30 and 70 %, each kind of copy ends right and redoes at most 256 MiB per kill', async () => {
   await using installation = await Installation.start({ s3: true, subreaper: true })
   const { client, folder, proxy } = installation
-  const { masterKeyFile, targets } = installation.checked()
+  const { backupKeyFile, targets } = installation.checked()
   const { s3 } = targets
   if (s3 === undefined) throw new Error('Expected a target on S3')
   const toFile = ({ resourceId }: Operation): Meter => ({
@@ -70,7 +70,7 @@ test('killed three times between 30 and 70 %, each kind of copy ends right and r
 
   const backup = (await client.createBackup({ volumeId, snapshotId, target: 's3' })).operation
   const backupId = await killThrice('backup', backup, toS3)
-  const place = { target: s3, masterKeyFile, domain: 'default', backupId }
+  const place = { target: s3, backupKeyFile, domain: 'default', backupId }
   expect(await restoreSha256(place)).toBe(sha256)
 
   const restore = (await client.createVolume({ backupId })).operation

@@ -43,10 +43,10 @@ test('a data worker killed with -9 half-way through each kind of copy: every ope
   const backup = (await client.createBackup({ volumeId: image.resourceId, target: 's3' })).operation
   await killHalfWay('backup', () => proxy.upBytes - upBefore)
   await ended(installation, backup)
-  const { masterKeyFile, targets } = installation.checked()
+  const { backupKeyFile, targets } = installation.checked()
   if (targets.s3 === undefined) throw new Error('Expected a target on S3')
   const restored = await restoreSha256({
-    ...{ target: targets.s3, masterKeyFile, domain: 'default', backupId: backup.resourceId },
+    ...{ target: targets.s3, backupKeyFile, domain: 'default', backupId: backup.resourceId },
   })
   expect(restored).toBe(sha256)
 

@@ -27,7 +27,7 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   const s3 = checked.targets.s3
   if (s3 === undefined) throw new Error('Expected a target on S3')
   const backupSha256 = (backupId: string) =>
-    restoreSha256({ target: s3, masterKeyFile: checked.masterKeyFile, domain: 'default', backupId })
+    restoreSha256({ target: s3, backupKeyFile: checked.backupKeyFile, domain: 'default', backupId })
 
   const imageSha256 = await makeQcow2Image(join(folder, 'image.qcow2'), CONTENT, { compressed: true })
   const imageId = await uploadImage(installation, join(folder, 'image.qcow2'), 'qcow2')
@@ -83,7 +83,11 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
   }
   await expectClean(installation.checked({ collected: true }))
   const objects = openObjects(s3)
-  expect([...(await objects.list()).keys()].toSorted()).toEqual(['domains/default', 'repo.json', 'state'])
+  expect([...(await objects.list()).keys()].toSorted()).toEqual([
+    ...['d/default/key', 'domains/default'],
+    expect.stringMatching(/^keys\//),
+    ...['repo.json', 'state'],
+  ])
   objects.close()
   expect(await installation.stop()).toBe(0)
   await expectClean(installation.checked({ collected: true }))

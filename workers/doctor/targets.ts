@@ -1,12 +1,11 @@
-import { stat } from 'node:fs/promises'
 import { REPOSITORY_KEY } from '../../backup-format/names.ts'
-import { createOrOpenRepository } from '../../backup-format/repository.ts'
+import { openRepository } from '../../backup-format/repository.ts'
 import { targetSelfTest } from '../../backup-format/self-test.ts'
 import type { BackupTarget } from '../../backup-format/target.ts'
 import type { Config, TargetConfig } from '../../config/config.ts'
-import { loadBackupKey } from '../../config/secrets.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { LIMITS } from '../../domain/limits.ts'
+import { lookingKeyring } from '../keyring.ts'
 import { openTargetSpec } from '../places.ts'
 import { type Answer, type CheckResult, probe, warn } from './check.ts'
 import { folderChecks } from './folders.ts'
@@ -61,11 +60,8 @@ function reachNext(place: TargetConfig): string {
 }
 
 async function repository(config: Config, target: BackupTarget): Promise<string> {
-  if ((await target.get(REPOSITORY_KEY)) === undefined) return 'none yet: the first backup makes it'
-  // Without this, a key would be made that opens nothing.
-  await stat(config.backupKeyFile)
-  const { repoId } = await createOrOpenRepository(target, await loadBackupKey(config.backupKeyFile))
-  return `${repoId}, opened with our key`
+  const found = await openRepository(target, lookingKeyring(config))
+  return found === undefined ? 'none yet: the first backup makes it' : `${found.repoId}, opened with our key`
 }
 
 /** Whatever it answers, it says what time it has. */

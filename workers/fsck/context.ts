@@ -1,9 +1,7 @@
 import { stat } from 'node:fs/promises'
 import type { Client } from '@temporalio/client'
-import { createOrOpenRepository, type Repository } from '../../backup-format/repository.ts'
-import { REPOSITORY_KEY } from '../../backup-format/names.ts'
+import { openRepository, type Repository } from '../../backup-format/repository.ts'
 import type { Config } from '../../config/config.ts'
-import { loadBackupKey } from '../../config/secrets.ts'
 import type { Database } from '../../database/open.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
@@ -11,6 +9,7 @@ import type { Inventory } from '../../drivers/inventory.ts'
 import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
 import type { BackupTarget } from '../../backup-format/target.ts'
 import type { ImageStore } from '../../drivers/images/driver.ts'
+import { lookingKeyring } from '../keyring.ts'
 import { openTargetSpec } from '../places.ts'
 import type { Finding } from './finding.ts'
 
@@ -77,17 +76,10 @@ export async function openPlaces(
     await attempt(`target ${name}`, async () => {
       if (place.driver === 'directory') await stat(place.path)
       const target = openTarget(await openTargetSpec(place))
-      const isUsed = (await target.get(REPOSITORY_KEY)) !== undefined
-      targets.push({ name, target, repository: isUsed ? await openRepository(config, target) : undefined })
+      targets.push({ name, target, repository: await openRepository(target, lookingKeyring(config)) })
     })
   }
   return { inventories, stores, targets, unreachable }
-}
-
-async function openRepository(config: Config, target: BackupTarget): Promise<Repository> {
-  // Without this, a key would be made that opens nothing.
-  await stat(config.backupKeyFile)
-  return createOrOpenRepository(target, await loadBackupKey(config.backupKeyFile))
 }
 
 function unreachablePlace(where: string, error: Error): Finding {

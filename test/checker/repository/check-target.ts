@@ -1,11 +1,14 @@
 /** Compares a target with the database: everything that should be there is, readable, and nothing else. */
 import type { Row } from '../database.ts'
 import type { TargetPlace } from '../installation.ts'
+import { parseSlot, sealOfSlot } from './keys.ts'
 import { openObjects, type RepositoryObjects } from './objects.ts'
-import { type BackupRecord, openReader, readMasterKey, type RepositoryReader } from './reader.ts'
+import { type BackupRecord, openReader, readKeyFile, type RepositoryReader } from './reader.ts'
 
 const KEY_KINDS = {
   repository: /^(repo\.json|state)$/,
+  slot: /^keys\/[0-9a-f]{16}$/,
+  root: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/key$/,
   domain: /^domains\/([a-z0-9][a-z0-9_-]{0,63})$/,
   chunk: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/c\/([0-9a-f]{2})\/\2[0-9a-f]{62}\.[1-9]\d*$/,
   page: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/s\/([0-9a-f]{2})\/\2[0-9a-f]{62}\.[1-9]\d*$/,
@@ -19,7 +22,7 @@ type KeyKind = keyof typeof KEY_KINDS
 export interface TargetToCheck {
   readonly name: string
   readonly place: TargetPlace
-  readonly masterKeyFile: string
+  readonly backupKeyFile: string
   /** Rows of backups in this target. */
   readonly backups: readonly Row[]
   readonly collected: boolean
@@ -47,7 +50,7 @@ async function checkObjects(target: TargetToCheck, objects: RepositoryObjects): 
   )
   let reader
   try {
-    reader = await openReader(objects, await readMasterKey(target.masterKeyFile))
+    reader = await openReader(objects, await readKeyFile(target.backupKeyFile))
   } catch (error) {
     return [...violations, `unreadable repository: ${messageOf(error)}`]
   }
@@ -55,6 +58,7 @@ async function checkObjects(target: TargetToCheck, objects: RepositoryObjects): 
   violations.push(...checkRows(target.backups, records))
   violations.push(...checkTransients(keys, records, target.collected))
   violations.push(...(await checkState(reader, keys, target.collected)))
+  violations.push(...(await checkSlots(reader, objects, keys)))
   const referenced = await followRecords(reader, keys, records, violations)
   for (const [key, kind] of keys) {
     if ((kind !== 'chunk' && kind !== 'page') || referenced.has(key)) continue
@@ -134,6 +138,25 @@ function checkTransients(
       .map((record) => `record of backup ${record.backupId} is ${record.state}`),
     ...[...keys].flatMap(([key, kind]) => (kind === 'journal' ? [`leftover journal: ${key}`] : [])),
   ]
+}
+
+/** Whoever has opened one slot can tell that nobody altered the others. Slots of a creation that was overtaken name another repository. */
+async function checkSlots(
+  { description, masterKey }: RepositoryReader,
+  objects: RepositoryObjects,
+  keys: ReadonlyMap<string, KeyKind | undefined>,
+): Promise<string[]> {
+  const violations: string[] = []
+  for (const [key, kind] of keys) {
+    if (kind !== 'slot') continue
+    await attempt(violations, `damaged key slot ${key}`, async () => {
+      const { slot, line, seal } = parseSlot(await objects.get(key))
+      if (slot.repoId !== description.repoId) return
+      if (key !== `keys/${slot.id}`) throw new Error(`is slot ${slot.id}`)
+      if (seal !== sealOfSlot(masterKey, slot.repoId, line)) throw new Error('has a wrong seal')
+    })
+  }
+  return violations
 }
 
 /** A cancelled collection may rest half way; the next one goes on from there. */

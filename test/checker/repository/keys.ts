@@ -1,5 +1,5 @@
 /** Keys of a repository, as docs/backup-format.md derives them. */
-import { createHmac, hkdfSync } from 'node:crypto'
+import { createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 
 export interface KeySet {
   readonly idKey: Buffer
@@ -23,8 +23,45 @@ export interface RepositoryDescription {
   readonly seal: string
 }
 
-export function domainKeys(masterKey: Buffer, repoId: string, domain: string): KeySet {
-  return keysOf(derive(masterKey, repoId, `volflow/v1/domain/${domain}`))
+export interface KeySlot {
+  readonly repoId: string
+  readonly id: string
+  readonly kind: string
+  readonly nonce: string
+  readonly wrapped: string
+}
+
+/** The two lines of an object under `keys/`. */
+export function parseSlot(bytes: Buffer): { slot: KeySlot; line: string; seal: string } {
+  const [line = '', seal = '', rest] = bytes.toString('utf8').split('\n')
+  if (rest !== '' || !/^[0-9a-f]{64}$/.test(seal)) throw new Error('is not two lines')
+  return { slot: JSON.parse(line) as KeySlot, line, seal }
+}
+
+export function sealOfSlot(masterKey: Buffer, repoId: string, line: string): string {
+  return createHmac('sha256', derive(masterKey, repoId, 'volflow/v1/slot-seal'))
+    .update(line)
+    .digest('hex')
+}
+
+/** The master key in a slot of a key file; undefined where it is another one's. */
+export function masterKeyOf(slot: KeySlot, keyFile: Buffer): Buffer | undefined {
+  const wrapped = Buffer.from(slot.wrapped, 'hex')
+  const key = wrappingKey(keyFile, slot)
+  const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(slot.nonce, 'hex'))
+  decipher.setAAD(Buffer.from(`volflow-key-slot|1|${slot.repoId}|${slot.id}|${slot.kind}`))
+  decipher.setAuthTag(wrapped.subarray(32))
+  const masterKey = decipher.update(wrapped.subarray(0, 32))
+  try {
+    decipher.final()
+  } catch {
+    return undefined
+  }
+  return masterKey
+}
+
+export function wrappingKey(secret: Buffer, { repoId, id }: Pick<KeySlot, 'repoId' | 'id'>): Buffer {
+  return derive(secret, repoId, `volflow/v1/slot/${id}`)
 }
 
 export function repositoryKeys(masterKey: Buffer, repoId: string): KeySet {
@@ -39,7 +76,7 @@ export function idOf(keys: KeySet, plain: Buffer): string {
   return createHmac('sha256', keys.idKey).update(plain).digest('hex')
 }
 
-function keysOf(root: Buffer): KeySet {
+export function keysOf(root: Buffer): KeySet {
   return { idKey: derive(root, '', 'volflow/v1/id'), dataKey: derive(root, '', 'volflow/v1/data') }
 }
 

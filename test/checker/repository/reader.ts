@@ -1,9 +1,11 @@
 /** An independent reader of the repository format, written from docs/backup-format.md alone. */
 import { readFile } from 'node:fs/promises'
 import {
-  domainKeys,
   idOf,
   type KeySet,
+  keysOf,
+  masterKeyOf,
+  parseSlot,
   repositoryKeys,
   type RepositoryDescription,
   sealOfRepository,
@@ -39,6 +41,7 @@ export interface ChunkOfBackup {
 
 export interface RepositoryReader {
   readonly description: RepositoryDescription
+  readonly masterKey: Buffer
   state(): Promise<RepositoryState>
   record(domain: string, backupId: string): Promise<BackupRecord>
   /** Every index page of a committed record that is not zero, opened and checked. */
@@ -51,33 +54,56 @@ export interface RepositoryReader {
   open(key: string): Promise<Buffer>
 }
 
-export async function readMasterKey(file: string): Promise<Buffer> {
+export async function readKeyFile(file: string): Promise<Buffer> {
   const text = (await readFile(file, 'utf8')).trim()
   if (!/^[0-9a-f]{64}$/.test(text)) throw new Error(`${file} does not hold 64 hex digits`)
   return Buffer.from(text, 'hex')
 }
 
-/** Throws when this is no repository of this master key. */
-export async function openReader(objects: RepositoryObjects, masterKey: Buffer): Promise<RepositoryReader> {
+/** The master key of a repository, from whichever of its slots this key file opens. */
+export async function unlock(objects: RepositoryObjects, repoId: string, keyFile: Buffer): Promise<Buffer> {
+  for (const key of (await objects.list()).keys()) {
+    if (!key.startsWith('keys/')) continue
+    const { slot } = parseSlot(await objects.get(key))
+    const isCandidate = slot.repoId === repoId && `keys/${slot.id}` === key && slot.kind === 'key-file'
+    const masterKey = isCandidate ? masterKeyOf(slot, keyFile) : undefined
+    if (masterKey !== undefined) return masterKey
+  }
+  throw new Error('no key slot opens with this key file')
+}
+
+/** Throws when no slot of this repository opens with this key file. */
+export async function openReader(objects: RepositoryObjects, keyFile: Buffer): Promise<RepositoryReader> {
   const description = JSON.parse((await objects.get('repo.json')).toString('utf8')) as RepositoryDescription
   if (description.format !== 'volflow-backup' || description.version !== 1) {
     throw new Error(`repo.json describes ${description.format} version ${description.version}`)
   }
+  const { repoId } = description
+  const masterKey = await unlock(objects, repoId, keyFile)
   if (sealOfRepository(masterKey, description) !== description.seal)
     throw new Error('repo.json has a wrong seal')
-  const { repoId } = description
   const ofRepository = repositoryKeys(masterKey, repoId)
   const ofDomains = new Map<string, KeySet>()
-  const keysFor = (key: string): KeySet => {
-    const domain = /^d\/([^/]+)\//.exec(key)?.[1]
+  const keysFor = async (key: string): Promise<KeySet> => {
+    const domain = /^d\/([^/]+)\/.\//.exec(key)?.[1]
     if (domain === undefined) return ofRepository
-    const keys = ofDomains.get(domain) ?? domainKeys(masterKey, repoId, domain)
+    const keys = ofDomains.get(domain) ?? keysOf(await rootOf(domain))
     ofDomains.set(domain, keys)
     return keys
   }
-  const open = async (key: string) => {
+  const rootOf = async (domain: string) => {
+    const [root, copy] = [await open(`domains/${domain}`), await open(`d/${domain}/key`)]
+    if (!root.equals(copy)) throw new Error(`domains/${domain} and its copy are not the same`)
+    const { rootKey, domain: owner } = JSON.parse(root.toString('utf8')) as {
+      rootKey: string
+      domain: string
+    }
+    if (owner !== domain) throw new Error(`domains/${domain} is the key of ${owner}`)
+    return Buffer.from(rootKey, 'hex')
+  }
+  const open = async (key: string): Promise<Buffer> => {
     try {
-      return openSealed(await objects.get(key), key, repoId, keysFor(key))
+      return openSealed(await objects.get(key), key, repoId, await keysFor(key))
     } catch (error) {
       throw new Error(`${key} ${error instanceof Error ? error.message : String(error)}`, { cause: error })
     }
@@ -85,11 +111,12 @@ export async function openReader(objects: RepositoryObjects, masterKey: Buffer):
   const content = async (key: string) => {
     const plain = await open(key)
     const named = /([0-9a-f]{64})\.\d+$/.exec(key)?.[1]
-    if (idOf(keysFor(key), plain) !== named) throw new Error(`${key} holds bytes of another id`)
+    if (idOf(await keysFor(key), plain) !== named) throw new Error(`${key} holds bytes of another id`)
     return plain
   }
   const reader: RepositoryReader = {
     description,
+    masterKey,
     open,
     content,
     state: async () => JSON.parse((await open('state')).toString('utf8')) as RepositoryState,

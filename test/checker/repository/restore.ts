@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { TargetPlace } from '../installation.ts'
 import { openObjects } from './objects.ts'
-import { openReader, readMasterKey } from './reader.ts'
+import { openReader, readKeyFile } from './reader.ts'
 
 export interface BackupToRestore {
   readonly target: TargetPlace
-  readonly masterKeyFile: string
+  readonly backupKeyFile: string
   /** Project of the backup. */
   readonly domain: string
   readonly backupId: string
@@ -15,7 +15,7 @@ export interface BackupToRestore {
 export async function restoreSha256(backup: BackupToRestore): Promise<string> {
   const objects = openObjects(backup.target)
   try {
-    const reader = await openReader(objects, await readMasterKey(backup.masterKeyFile))
+    const reader = await openReader(objects, await readKeyFile(backup.backupKeyFile))
     const record = await reader.record(backup.domain, backup.backupId)
     if (record.state !== 'committed') throw new Error(`backup ${backup.backupId} is ${record.state}`)
     const hash = createHash('sha256')

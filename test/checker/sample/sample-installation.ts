@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite'
 import type { CheckedInstallation } from '../installation.ts'
 import { CHUNK_BYTES, type SampleRepository, writeRepository } from './write-repository.ts'
 
-export const MASTER_KEY = createHash('sha256').update('sample').digest()
+export const KEY_FILE = createHash('sha256').update('sample').digest()
 export const CANARY = 'canary-3c1d9f7e'
 export const PROJECT = 'project-1'
 export const IDS = {
@@ -51,7 +51,7 @@ const TABLES = `
 export async function makeSample(folder: string): Promise<Sample> {
   const dataFolder = join(folder, 'data')
   const temporaryFolder = join(folder, 'tmp')
-  const masterKeyFile = join(dataFolder, 'keys/backup.key')
+  const backupKeyFile = join(dataFolder, 'keys/backup.key')
   const [backend, store, target] = ['volumes', 'images', 'backups'].map((name) => join(dataFolder, name)) as [
     string,
     string,
@@ -61,12 +61,12 @@ export async function makeSample(folder: string): Promise<Sample> {
     await mkdir(join(dataFolder, name), { recursive: true })
   }
   await mkdir(temporaryFolder)
-  await writeFile(masterKeyFile, `${MASTER_KEY.toString('hex')}\n`)
+  await writeFile(backupKeyFile, `${KEY_FILE.toString('hex')}\n`)
   await writeFile(join(dataFolder, 'log/api.log'), 'nothing to hide\n')
   const layers = await makeLayers(backend)
   const image = join(store, 'images', IDS.image)
   await writeFile(image, 'bytes of an image')
-  const repository = await writeRepository(target, MASTER_KEY, PROJECT)
+  const repository = await writeRepository(target, KEY_FILE, PROJECT)
   const backupBytes = makeBackupBytes()
   const objects = await repository.backup(IDS.backup, backupBytes)
   const sql = (statement: string) => {
@@ -76,7 +76,7 @@ export async function makeSample(folder: string): Promise<Sample> {
   }
   sql(TABLES + rows(backupBytes.length))
   const installation: CheckedInstallation = {
-    ...{ dataFolder, temporaryFolder, masterKeyFile },
+    ...{ dataFolder, temporaryFolder, backupKeyFile },
     backends: { files: backend },
     stores: { local: store },
     targets: { local: { kind: 'directory', path: target } },

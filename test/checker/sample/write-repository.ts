@@ -4,21 +4,26 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { zstdCompressSync } from 'node:zlib'
 import {
-  domainKeys,
   idOf,
   type KeySet,
+  keysOf,
   repositoryKeys,
   sealOfRepository,
+  sealOfSlot,
   sessionKey,
+  wrappingKey,
 } from '../repository/keys.ts'
 
 export const CHUNK_BYTES = 4096
 const PAGE_ENTRIES = 4
+const SLOT_ID = '00112233445566aa'
 
 export interface SampleRepository {
   readonly root: string
   readonly repoId: string
   readonly keys: KeySet
+  readonly masterKey: Buffer
+  readonly slotKey: string
   /** Writes a sealed object of the domain, or of the repository for keys outside `d/`. */
   put(key: string, plain: Buffer): Promise<void>
   /** Stores a backup of these bytes; answers the keys of what it refers to. */
@@ -27,7 +32,7 @@ export interface SampleRepository {
 
 export async function writeRepository(
   root: string,
-  masterKey: Buffer,
+  keyFile: Buffer,
   domain: string,
 ): Promise<SampleRepository> {
   const repoId = '5f2c1f6e-0d53-4c57-9d3a-3d1f4bb9c001'
@@ -38,13 +43,19 @@ export async function writeRepository(
     chunkBytes: CHUNK_BYTES,
     pageEntries: PAGE_ENTRIES,
   }
+  const masterKey = randomBytes(32)
   const seal = sealOfRepository(masterKey, { ...description, seal: '' })
   await write(root, 'repo.json', Buffer.from(JSON.stringify({ ...description, seal })))
-  await write(root, `domains/${domain}`, Buffer.alloc(0))
-  const keys = domainKeys(masterKey, repoId, domain)
+  const slotKey = `keys/${SLOT_ID}`
+  await write(root, slotKey, slot(keyFile, masterKey, repoId))
+  const rootKey = randomBytes(32)
+  const keys = keysOf(rootKey)
   const put = async (key: string, plain: Buffer) => {
-    const own = key.startsWith('d/') ? keys : repositoryKeys(masterKey, repoId)
+    const own = /^d\/[^/]+\/.\//.test(key) ? keys : repositoryKeys(masterKey, repoId)
     await write(root, key, sealed(plain, key, repoId, own))
+  }
+  for (const key of [`domains/${domain}`, `d/${domain}/key`]) {
+    await put(key, Buffer.from(JSON.stringify({ version: 1, domain, rootKey: rootKey.toString('hex') })))
   }
   await put(
     'state',
@@ -89,7 +100,26 @@ export async function writeRepository(
     await put(`d/${domain}/r/${backupId}`, Buffer.from(JSON.stringify(record)))
     return { chunks, pages }
   }
-  return { root, repoId, keys, put, backup }
+  return { root, repoId, keys, masterKey, slotKey, put, backup }
+}
+
+function slot(keyFile: Buffer, masterKey: Buffer, repoId: string): Buffer {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv('aes-256-gcm', wrappingKey(keyFile, { repoId, id: SLOT_ID }), nonce)
+  cipher.setAAD(Buffer.from(`volflow-key-slot|1|${repoId}|${SLOT_ID}|key-file`))
+  const wrapped = Buffer.concat([cipher.update(masterKey), cipher.final(), cipher.getAuthTag()])
+  const line = JSON.stringify({
+    ...{
+      version: 1,
+      repoId,
+      id: SLOT_ID,
+      kind: 'key-file',
+      label: '',
+      createdAt: '2026-01-01T00:00:00.000Z',
+    },
+    ...{ nonce: nonce.toString('hex'), wrapped: wrapped.toString('hex') },
+  })
+  return Buffer.from(`${line}\n${sealOfSlot(masterKey, repoId, line)}\n`)
 }
 
 function pieces(bytes: Buffer): Buffer[] {

@@ -68,7 +68,7 @@ async function missingIn(
   try {
     for (const page of record.pages ?? []) {
       if (page === null) continue
-      for (const entry of entriesOf(await readPage(repository, repository.domain(domain), page))) {
+      for (const entry of entriesOf(await readPage(repository, await repository.domain(domain), page))) {
         if (entry === undefined || present.has(entry)) continue
         // It may have come after the list.
         if (await exists(repository, blobKey('chunk', domain, entry))) continue
