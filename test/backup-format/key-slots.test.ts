@@ -196,7 +196,7 @@ describe('the slots of a repository', () => {
       let calls = 0
       const slow = async () => {
         calls += 1
-        for (let turns = (round * 7 + calls * calls * 13) % 8; turns > 0; turns -= 1) await undefined
+        for (let turns = (round * 7 + calls * calls * 13) % 8; turns > 0; turns -= 1) await Promise.resolve()
       }
       const remove = (slot: string) =>
         removeSlot({ ...opened, target: new MemoryTarget(target.objects, slow) }, slot)
@@ -244,7 +244,7 @@ describe('the slots of a repository', () => {
 
 describe('the creation of a repository', () => {
   it('by many at once leaves one, which all of them have open, and one slot', async () => {
-    const target = new MemoryTarget(new Map(), async () => void (await undefined))
+    const target = new MemoryTarget(new Map(), () => Promise.resolve())
     const made = await Promise.all(
       Array.from({ length: 12 }, () => createOrOpenRepository(target, keyring(), SHAPE)),
     )
