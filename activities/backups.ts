@@ -97,7 +97,7 @@ async function upload(
       volume: { id: input.volumeId },
       writerToken: attempt.token,
       source,
-      changedExtents: 'unknown',
+      changedRanges: 'unknown',
       signal: attempt.signal,
       pace: (bytes) => attempt.pace(bytes),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },

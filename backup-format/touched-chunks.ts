@@ -1,7 +1,7 @@
-import type { Extent } from '../block-io/device.ts'
+import type { ByteRange } from '../block-io/device.ts'
 
-/** Which chunks the extents touch, in whatever order they come. */
-export function touchedChunks(extents: readonly Extent[], chunkBytes: number): (chunk: number) => boolean {
+/** Which chunks the ranges touch, in whatever order they come. */
+export function touchedChunks(extents: readonly ByteRange[], chunkBytes: number): (chunk: number) => boolean {
   const ranges = extents
     .filter(({ length }) => length > 0)
     .map(({ offset, length }) => ({

@@ -89,21 +89,22 @@ export class PageUpload {
   /** Fills in what an earlier attempt, the parent or the source's holes tell; returns what must be read. */
   async #fillKnown(parentPage: ParentPage, chunks: number[], bytes: Buffer): Promise<number[]> {
     const { opened } = this.#context
-    const isHole = await this.#holes(chunks)
-    const open: number[] = []
     const known: number[] = []
+    const unknown: number[] = []
     for (const chunk of chunks) {
       const slot = this.#slot(chunk)
       const unchanged = parentPage.unchanged(chunk)
       if (opened.parts.chunks.has(chunk)) writeEntry(bytes, slot, opened.parts.chunks.get(chunk))
       else if (unchanged !== undefined) writeEntry(bytes, slot, unchanged === 'zero' ? undefined : unchanged)
-      else if (!isHole(chunk)) {
-        open.push(chunk)
+      else {
+        unknown.push(chunk)
         continue
       }
       known.push(chunk)
     }
-    this.#progress(known)
+    const isHole = unknown.length === 0 ? () => false : await this.#holes(chunks)
+    const open = unknown.filter((chunk) => !isHole(chunk))
+    this.#progress([...known, ...unknown.filter(isHole)])
     return open
   }
 

@@ -33,7 +33,7 @@ export async function openParent(
   request: UploadRequest,
   condemned: KeySet,
 ): Promise<Parent> {
-  const { domain: domainName, parentBackupId, changedExtents = 'unknown', sizeBytes } = request
+  const { domain: domainName, parentBackupId, changedRanges = 'unknown', sizeBytes } = request
   const record =
     parentBackupId === undefined
       ? undefined
@@ -42,7 +42,7 @@ export async function openParent(
   const { pages } = record
   const domain = await repository.domain(domainName)
   const { chunkBytes, pageEntries } = repository
-  const changed = changedExtents === 'unknown' ? () => true : touchedChunks(changedExtents, chunkBytes)
+  const changed = changedRanges === 'unknown' ? () => true : touchedChunks(changedRanges, chunkBytes)
   /** The chunk with the parent's end is another one once the volume has grown. */
   const comparable = (chunk: number) =>
     chunkLength(chunk, chunkBytes, record.sizeBytes) === chunkLength(chunk, chunkBytes, sizeBytes)

@@ -1,11 +1,11 @@
-import type { Extent, DeviceSpec } from '../block-io/device.ts'
+import type { ByteRange, DeviceSpec } from '../block-io/device.ts'
 import type { UploadIdentity } from './open-upload.ts'
 import type { ThreadTarget } from './thread-target.ts'
 
 export interface UploadRequest extends UploadIdentity {
   readonly source: DeviceSpec
   /** What changed since the parent; 'unknown': everything that is allocated is read. */
-  readonly changedExtents?: readonly Extent[] | 'unknown'
+  readonly changedRanges?: readonly ByteRange[] | 'unknown'
   /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */
   readonly journalChunks?: number
   readonly signal: AbortSignal

@@ -34,10 +34,13 @@ export type DeviceSpec =
       readonly sizeBytes: number
     }
 
-/** `data`: must be read. `zero`: reads as zeroes and need not be read. */
-export interface Extent {
+export interface ByteRange {
   readonly offset: number
   readonly length: number
+}
+
+/** `data`: must be read. `zero`: reads as zeroes and need not be read. */
+export interface Extent extends ByteRange {
   readonly kind: 'data' | 'zero'
 }
 

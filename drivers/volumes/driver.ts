@@ -1,4 +1,4 @@
-import type { OpenDevice } from '../../block-io/device.ts'
+import type { ByteRange, OpenDevice } from '../../block-io/device.ts'
 import type { Inventory } from '../inventory.ts'
 
 export interface VolumeCapabilities {
@@ -6,7 +6,12 @@ export interface VolumeCapabilities {
   readonly clone: boolean
   /** A clone is independent of its snapshot at once (reflink): nothing to flatten. */
   readonly reflink: boolean
+  /** `changedRanges` usually knows: worth keeping a snapshot for. */
+  readonly changedRanges: boolean
 }
+
+/** Ranges in no order, which may overlap, or why nobody can say. */
+export type ChangedRanges = { readonly ranges: readonly ByteRange[] } | { readonly unknown: string }
 
 /** How a new volume came by its bytes, in the operation's record. */
 export type ClonePath = 'reflink' | 'qcow2-layer' | 'rbd-clone'
@@ -14,6 +19,13 @@ export type ClonePath = 'reflink' | 'qcow2-layer' | 'rbd-clone'
 export interface SnapshotRef {
   readonly volumeId: string
   readonly snapshotId: string
+}
+
+export interface ChangedRequest {
+  readonly volumeId: string
+  readonly fromSnapshotId: string
+  readonly toSnapshotId: string
+  readonly signal?: AbortSignal
 }
 
 /**
@@ -49,6 +61,12 @@ export interface VolumeDriver {
   /** `write` opens the volume's own bytes for the caller alone; `read` may be shared. Missing: `notFound`. */
   openVolume(volume: { volumeId: string; access: 'read' | 'write' }): Promise<OpenDevice>
   openSnapshot(snapshot: SnapshotRef): Promise<OpenDevice>
+  /**
+   * Everything in which the second snapshot differs from the first, whatever happened to the volume between them: every byte outside
+   * of the ranges is the same in both, and none lies behind the end of the first. May say too much, never too little. Either
+   * snapshot missing: `notFound`.
+   */
+  changedRanges(snapshots: ChangedRequest): Promise<ChangedRanges>
   /**
    * Only where snapshots make reads slower: merges what deleted snapshots left. Takes as long as copying that; call it in the
    * background, without writers of the volume, and from one process per backend at a time. `busy` when a process has one of the layers open. Missing: fine.

@@ -102,7 +102,7 @@ describe('an incremental backup', () => {
     await overwrite(image, 9 * CHUNK, randomBytes(CHUNK))
     const incremental = await backUp(repository, image, {
       parentBackupId: full.backupId,
-      changedExtents: [{ offset: 9 * CHUNK + 100, length: 1, kind: 'data' }],
+      changedRanges: [{ offset: 9 * CHUNK + 100, length: 1 }],
     })
     const bytes = await restored(repository, incremental.backupId, image.bytes.length)
     expect(incremental.totals.newChunks).toBe(1)
@@ -120,7 +120,7 @@ describe('an incremental backup', () => {
     const grown = await writeImage(Buffer.concat([old.bytes, randomBytes(2 * CHUNK)]))
     const { backupId } = await backUp(repository, grown, {
       parentBackupId: full.backupId,
-      changedExtents: [],
+      changedRanges: [],
     })
     expect((await restored(repository, backupId, grown.bytes.length)).equals(grown.bytes)).toBe(true)
   })
@@ -130,7 +130,7 @@ describe('an incremental backup', () => {
     const image = await makeImage('rrr')
     const { backupId, totals } = await backUp(repository, image, {
       parentBackupId: randomUUID(),
-      changedExtents: [],
+      changedRanges: [],
     })
     expect(totals.newChunks).toBe(3)
     expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)

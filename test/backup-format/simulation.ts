@@ -112,7 +112,7 @@ class Simulation {
         backupId,
         writerToken,
         journalChunks: 5,
-        changedExtents: this.#changes(bytes, parentBackupId),
+        changedRanges: this.#changes(bytes, parentBackupId),
         ...(parentBackupId !== undefined && { parentBackupId }),
       },
     )

@@ -6,6 +6,7 @@ import type { OpenDevice } from '../../../block-io/device.ts'
 import type { SnapshotRef, VolumeDriver } from '../driver.ts'
 import { checkAtLeast, checkDepth, checkSize, checkSizeIs, needChain, needClosed } from './checks.ts'
 import { asDriverCall, syncPath } from './durable.ts'
+import { changedRanges } from './changed-ranges.ts'
 import { compactDirectory } from './compact.ts'
 import { extendVolume } from './extend.ts'
 import { type Chain, createOverlay, blockdevOf, repairLeaks, shareLayers } from './layers.ts'
@@ -34,7 +35,7 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
   let compacting = Promise.resolve()
   return {
     kind: 'file',
-    capabilities: { clone: true, reflink },
+    capabilities: { clone: true, reflink, changedRanges: true },
     createVolume: ({ volumeId, sizeBytes }) =>
       asDriverCall(`create volume ${volumeId}`, () => createVolume(layout, volumeId, sizeBytes)),
     deleteVolume: ({ volumeId }) =>
@@ -70,6 +71,10 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
     openSnapshot: (ref) =>
       asDriverCall(`open snapshot ${ref.snapshotId}`, async () =>
         opened(await needChain(snapshotDirectory(layout, ref), 'snapshot'), 'read'),
+      ),
+    changedRanges: (request) =>
+      asDriverCall(`compare snapshot ${request.fromSnapshotId} with ${request.toSnapshotId}`, () =>
+        changedRanges(layout, request, reflink),
       ),
     compactVolume: ({ volumeId, signal }) =>
       asDriverCall(`merge the layers of volume ${volumeId}`, () => {

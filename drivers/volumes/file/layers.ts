@@ -50,9 +50,8 @@ export async function readChain(directory: string): Promise<Chain | undefined> {
     )
   }
   const top = above.at(-1) ?? base
-  const { nlink, size } = await stat(top.path)
-  const sizeBytes = top.format === 'raw' ? size : await readVirtualSize(top.path)
-  return { layers: [base, ...above], top, sizeBytes, frozen: nlink > 1 }
+  const { nlink } = await stat(top.path)
+  return { layers: [base, ...above], top, sizeBytes: await sizeOfLayer(top), frozen: nlink > 1 }
 }
 
 function parseLayer(directory: string, name: string): Layer[] {
@@ -63,7 +62,9 @@ function parseLayer(directory: string, name: string): Layer[] {
   ]
 }
 
-async function readVirtualSize(path: string): Promise<number> {
+/** What it shows to whoever opens it. */
+export async function sizeOfLayer({ path, format }: Layer): Promise<number> {
+  if (format === 'raw') return (await stat(path)).size
   await using handle = await open(path, 'r')
   const bytes = Buffer.alloc(8)
   await handle.read(bytes, 0, bytes.length, QCOW2_SIZE_OFFSET)
@@ -116,5 +117,7 @@ function node({ format, path }: Layer, writable: boolean, backing: Blockdev | un
   // With discard=unmap zeroes that are written become holes. Discarded bytes read as zeroes on every layer we make.
   const options = writable ? { discard: 'unmap' } : { 'read-only': true }
   const file = { driver: 'file', filename: path, ...options }
-  return { driver: format, ...options, file, ...(backing === undefined ? {} : { backing }) }
+  // A layer without the ones below it: what its header names is not opened.
+  const below = backing === undefined ? (format === 'raw' ? {} : { backing: null }) : { backing }
+  return { driver: format, ...options, file, ...below }
 }

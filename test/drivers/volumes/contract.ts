@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import { LIMITS } from '../../../domain/limits.ts'
 import { MiB } from '../../../domain/sizes.ts'
 import type { SnapshotRef, VolumeDriver } from '../../../drivers/volumes/driver.ts'
+import { changedRangesTests } from './changed-ranges.ts'
 import {
   EARLY,
   expectSnapshot,
@@ -31,6 +32,7 @@ export function describeVolumeDriver(name: string, openDriver: () => Promise<Vol
     describe('extendVolume', () => extendTests(() => driver))
     describe('revertVolume', () => revertTests(() => driver))
     describe('replaceVolume', () => replaceTests(() => driver))
+    describe('changedRanges', () => changedRangesTests(() => driver))
     describe('deleting', () => deleteTests(() => driver))
     describe('as a whole', () => wholeTests(() => driver))
   })
@@ -325,6 +327,8 @@ function wholeTests(driver: () => VolumeDriver): void {
       driver().revertVolume({ volumeId: good, snapshotId: id, sizeBytes: SIZE }),
       driver().openVolume({ volumeId: id, access: 'write' }),
       driver().openSnapshot({ volumeId: good, snapshotId: id }),
+      driver().changedRanges({ volumeId: good, fromSnapshotId: id, toSnapshotId: good }),
+      driver().changedRanges({ volumeId: good, fromSnapshotId: good, toSnapshotId: id }),
       driver().replaceVolume({ volumeId: good, contentId: id }),
       driver().replaceVolume({ volumeId: id, contentId: good }),
     ]
