@@ -6,7 +6,9 @@ import { deleteBackup } from '../backup-format/delete.ts'
 import { restoreBackup } from '../backup-format/restore.ts'
 import { uploadBackup } from '../backup-format/upload.ts'
 import { hasOpenOperation } from '../database/operations/read.ts'
+import type { ChangedRanges } from '../drivers/volumes/driver.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
+import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
@@ -88,6 +90,7 @@ async function upload(
 ): Promise<OperationResult> {
   const targetSpec = place(deps.targets, 'target', input.target)
   const { targetFactoryUrl } = deps
+  const changed = await changedSinceParent(deps, input, attempt.signal)
   return withRepository(deps, input.target, async (repository) => {
     const { totals } = await uploadBackup(repository, {
       domain: backupDomain(input.projectId),
@@ -97,7 +100,7 @@ async function upload(
       volume: { id: input.volumeId },
       writerToken: attempt.token,
       source,
-      changedRanges: 'unknown',
+      changedRanges: 'ranges' in changed ? changed.ranges : 'unknown',
       signal: attempt.signal,
       pace: (bytes) => attempt.pace(bytes),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
@@ -105,8 +108,32 @@ async function upload(
         attempt.progress({ phase: 'uploading', doneBytes, totalBytes, movedBytes: objectBytes }),
     })
     const path = input.parentBackupId === null ? 'full' : 'incremental'
-    return { path, movedBytes: totals.newObjectBytes, chunks: totals.dataChunks, newChunks: totals.newChunks }
+    const { newObjectBytes: movedBytes, dataChunks: chunks, newChunks } = totals
+    return { path, movedBytes, chunks, newChunks, ...describeChanges(input, changed) }
   })
+}
+
+async function changedSinceParent(
+  deps: ActivityDependencies,
+  { backend, volumeId, parentSnapshotId, snapshotId }: Input<'create-backup'>,
+  signal: AbortSignal,
+): Promise<ChangedRanges> {
+  if (parentSnapshotId == null) return { unknown: 'the snapshot of the parent backup is gone' }
+  const request = { volumeId, fromSnapshotId: parentSnapshotId, toSnapshotId: snapshotId, signal }
+  try {
+    return await place(deps.backends, 'backend', backend).changedRanges(request)
+  } catch (error) {
+    signal.throwIfAborted()
+    // Whatever goes wrong with the list, reading everything is right.
+    if (error instanceof DriverError) return { unknown: error.message }
+    throw error
+  }
+}
+
+/** Why an incremental backup took as long as it took. */
+function describeChanges({ parentBackupId }: Input<'create-backup'>, changed: ChangedRanges): OperationResult {
+  if (parentBackupId === null) return {}
+  return 'unknown' in changed ? { scan: 'full', scanReason: changed.unknown } : { scan: 'changed' }
 }
 
 async function download(

@@ -3,6 +3,13 @@ import { z } from 'zod'
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
 const port = z.int().min(1).max(65_535)
 
+const backend = z.strictObject({
+  driver: z.literal('file'),
+  path: z.string(),
+  /** Of each volume, the snapshot of its newest backup in each target: it makes the next incremental one fast, and costs space. True unless told. */
+  keepBackupSnapshots: z.boolean().optional(),
+})
+
 const target = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('directory'), path: z.string() }),
   z.strictObject({
@@ -59,7 +66,7 @@ export const configSchema = z.strictObject({
   /** Left out: the SQLite file `volflow.db` in the data folder. */
   database: database.optional(),
   backends: z
-    .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
+    .record(name, backend)
     .default({ files: { driver: 'file', path: 'volumes' } }),
   stores: z
     .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))

@@ -65,13 +65,20 @@ export async function holdsOn(database: Database, ids: readonly string[]): Promi
     .execute()
 }
 
-/** Those of the ids about which there is a lock, an artifact or an upload: somebody is at work there, or will clear up. */
+/** Those of the ids about which there is a lock, an artifact or an upload, or that a backup keeps: somebody is at work there, or will clear up. */
 export async function idsInWork(database: Database, ids: readonly string[]): Promise<Set<string>> {
   if (ids.length === 0) return new Set()
   const artifacts = await database.selectFrom('artifacts').select('id').where('id', 'in', ids).execute()
   const uploads = await database.selectFrom('uploads').select('imageId').where('imageId', 'in', ids).execute()
   const holds = await holdsOn(database, ids)
+  const kept = await database
+    .selectFrom('keptSnapshots')
+    .innerJoin('backups', 'backups.id', 'keptSnapshots.backupId')
+    .select('keptSnapshots.snapshotId')
+    .where('keptSnapshots.snapshotId', 'in', ids)
+    .execute()
   return new Set([
+    ...kept.map(({ snapshotId }) => snapshotId),
     ...artifacts.map(({ id }) => id),
     ...uploads.map(({ imageId }) => imageId),
     ...holds.map(({ resourceId }) => resourceId),

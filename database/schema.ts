@@ -10,6 +10,7 @@ export interface Schema {
   snapshots: SnapshotsTable
   images: ImagesTable
   backups: BackupsTable
+  keptSnapshots: KeptSnapshotsTable
   operations: OperationsTable
   operationResources: OperationResourcesTable
   artifacts: ArtifactsTable
@@ -87,6 +88,15 @@ export interface BackupsTable extends ResourceColumns {
   dataTimestamp: string
   /** Which schedule made it, be it gone by now. */
   scheduleId: string | null
+}
+
+/** See database/operations/kept-snapshots.ts. */
+export interface KeptSnapshotsTable {
+  backupId: string
+  volumeId: string
+  target: string
+  backend: string
+  snapshotId: string
 }
 
 export interface OperationsTable {

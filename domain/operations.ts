@@ -94,7 +94,11 @@ export interface OperationSpecs {
     /** The snapshot that is read: the user's, or one that this operation makes and removes. */
     snapshotId: string
     temporarySnapshot: boolean
+    /** The temporary snapshot stays after success, to be compared with by the next backup. */
+    keepSnapshot?: boolean
     parentBackupId: string | null
+    /** Holds what the parent holds: what changed since is all that must be read. */
+    parentSnapshotId?: string | null
   }
   'delete-backup': { backupId: string; target: string; projectId: string }
   'collect-target': { target: string }

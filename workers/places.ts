@@ -13,6 +13,9 @@ export function placeNames(config: Config): PlaceNames {
     backends: Object.keys(config.backends),
     stores: Object.keys(config.stores),
     targets: Object.keys(config.targets),
+    keepingBackends: Object.entries(config.backends)
+      .filter(([, { keepBackupSnapshots = true }]) => keepBackupSnapshots)
+      .map(([name]) => name),
   }
 }
 

@@ -4,6 +4,7 @@ import {
   type OperationEnd,
   type OperationKind,
   type OperationOutcome,
+  type OperationSpecs,
   type ResourceRole,
 } from '../../domain/operations.ts'
 import { recordEvent } from '../events/record.ts'
@@ -17,6 +18,7 @@ import {
   type Tx,
 } from '../resources.ts'
 import type { OperationResourcesTable } from '../schema.ts'
+import { keepSnapshot } from './kept-snapshots.ts'
 import { letGoOfLocks } from './left-locks.ts'
 import { applyResult } from './result-columns.ts'
 
@@ -65,6 +67,9 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     await applyResult(tx, operation, end)
   }
   if (end.outcome === 'succeeded') {
+    if (operation.kind === 'create-backup') {
+      await keepSnapshot(tx, JSON.parse(operation.spec) as OperationSpecs['create-backup'])
+    }
     await tx
       .deleteFrom('artifacts')
       .where('operationId', '=', operationId)

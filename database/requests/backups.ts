@@ -4,6 +4,7 @@ import type { Artifact } from '../../domain/artifacts.ts'
 import { PRIORITY, type Priority } from '../../domain/operations.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
+import { snapshotOfBackup } from '../operations/kept-snapshots.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { requireResource, type Tx } from '../resources.ts'
 import { choosePlace, requireSnapshotOf } from './checks.ts'
@@ -37,7 +38,7 @@ export function requestBackup(
 ): Promise<Accepted & { replayed: boolean }> {
   const target = choosePlace('target', request.target, places.targets)
   return requestOnce(database, actor, { createBackup: request }, (tx) =>
-    acceptBackup(tx, actor, { ...request, target }),
+    acceptBackup(tx, actor, places, { ...request, target }),
   )
 }
 
@@ -45,6 +46,7 @@ export function requestBackup(
 export async function acceptBackup(
   tx: Tx,
   actor: Actor,
+  places: PlaceNames,
   request: AcceptedBackup,
 ): Promise<{ operationId: string; resourceId: string }> {
   const { projectId } = actor
@@ -59,8 +61,12 @@ export async function acceptBackup(
   const row = { id: backupId, parentId: parent, sizeBytes, dataTimestamp: source?.createdAt }
   await insertBackup(tx, actor, request, row)
   const snapshotId = source?.id ?? randomUUID()
+  const keepSnapshot = source === undefined && places.keepingBackends?.includes(volume.backend) === true
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
-  if (source === undefined) artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id))
+  if (source === undefined) {
+    const purpose = keepSnapshot ? 'result' : 'temporary'
+    artifacts.unshift(temporarySnapshot(volume.backend, snapshotId, volume.id, purpose))
+  }
   const operationId = await acceptOperation(tx, {
     actor,
     kind: 'create-backup',
@@ -73,7 +79,9 @@ export async function acceptBackup(
       sizeBytes,
       snapshotId,
       temporarySnapshot: source === undefined,
+      keepSnapshot,
       parentBackupId: parent,
+      parentSnapshotId: parent === null ? null : await snapshotOfBackup(tx, parent, volume),
     },
     resources: {
       backup: backupId,

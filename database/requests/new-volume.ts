@@ -71,15 +71,20 @@ export async function insertVolume(
     .execute()
 }
 
-/** A snapshot that lives as long as the operation, and that no user sees. */
-export function temporarySnapshot(backend: string, snapshotId: string, volumeId: string): Artifact {
+/** A snapshot that no user sees. It lives as long as the operation; with `result` it stays after its success. */
+export function temporarySnapshot(
+  backend: string,
+  snapshotId: string,
+  volumeId: string,
+  purpose: Artifact['purpose'] = 'temporary',
+): Artifact {
   return {
     kind: 'snapshot',
     placeType: 'backend',
     place: backend,
     id: snapshotId,
     parentId: volumeId,
-    purpose: 'temporary',
+    purpose,
   }
 }
 

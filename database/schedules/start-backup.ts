@@ -48,7 +48,7 @@ async function accept(tx: Tx, { schedule, run, places, actor, nowMs }: Start): P
   const of = { projectId, volumeId, target }
   const incremental = !(await isFullDue(tx, schedule, volumeId)) && (await newestBackup(tx, of)) !== undefined
   const requestId = `req-${randomUUID()}`
-  const accepted = await acceptBackup(tx, actor ?? { projectId, userId, requestId }, {
+  const accepted = await acceptBackup(tx, actor ?? { projectId, userId, requestId }, places, {
     volumeId,
     target,
     incremental,

@@ -35,12 +35,13 @@ export async function findViolations(installation: CheckedInstallation): Promise
   for (const [name, path] of Object.entries(installation.backends)) {
     const here = (row: Row) => row.backend === name
     const { volumes, snapshots } = rows
+    const kept = rows.kept_snapshots.map((row) => keptSnapshot(row, rows.backups))
     violations.push(
       ...(await checkFileBackend({
         name,
         path,
         volumes: volumes.filter(here),
-        snapshots: snapshots.filter(here),
+        snapshots: [...snapshots, ...kept].filter(here),
       })),
     )
   }
@@ -79,4 +80,10 @@ function checkPlaces(
     ...unknown('image', rows.images, 'store', stores),
     ...unknown('backup', rows.backups, 'target', targets),
   ]
+}
+
+/** As if it were a user's. */
+function keptSnapshot(kept: Row, backups: readonly Row[]): Row {
+  const sizeBytes = backups.find(({ id }) => id === kept.backup_id)?.size_bytes ?? 0
+  return { ...kept, id: kept.snapshot_id ?? null, status: 'available', size_bytes: sizeBytes }
 }

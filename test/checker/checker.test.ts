@@ -96,6 +96,16 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     plant: ({ sql }) => sql(`update snapshots set volume_id = '${IDS.stranger}'`),
     found: /belongs to volume 9{8}-.*, which is gone/,
   },
+  'a snapshot that is kept for a backup that is gone': {
+    plant: ({ sql }) =>
+      sql(`insert into kept_snapshots values ('${IDS.stranger}', '${IDS.volume}', 'local', 'files', 's')`),
+    found: /snapshot s is kept for backup 9{8}-.* for no use/,
+  },
+  'a kept snapshot without a directory': {
+    plant: ({ sql }) =>
+      sql(`insert into kept_snapshots values ('${IDS.backup}', '${IDS.volume}', 'local', 'files', 's')`),
+    found: /snapshot s has no directory/,
+  },
   'a volume in an unknown backend': {
     plant: ({ sql }) => sql(`update volumes set backend = 'elsewhere'`),
     found: /backend elsewhere, which is not configured/,

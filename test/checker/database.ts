@@ -11,6 +11,7 @@ export interface Rows {
   readonly snapshots: readonly Row[]
   readonly images: readonly Row[]
   readonly backups: readonly Row[]
+  readonly kept_snapshots: readonly Row[]
   readonly operations: readonly Row[]
   readonly operation_resources: readonly Row[]
   readonly artifacts: readonly Row[]
@@ -27,6 +28,7 @@ const TABLES = [
   'snapshots',
   'images',
   'backups',
+  'kept_snapshots',
   'operations',
   'operation_resources',
   'artifacts',
@@ -144,6 +146,9 @@ function danglingReferences(rows: Rows): string[] {
   const volumes = new Set(rows.volumes.map((volume) => volume.id))
   const schedules = new Set(rows.schedules.map((schedule) => schedule.id))
   return [
+    ...rows.kept_snapshots
+      .filter((kept) => !keptOf(kept, rows))
+      .map((kept) => `database: snapshot ${kept.snapshot_id} is kept for backup ${kept.backup_id} for no use`),
     ...rows.snapshots
       .filter((snapshot) => !volumes.has(snapshot.volume_id ?? ''))
       .map(
@@ -166,4 +171,11 @@ function danglingReferences(rows: Rows): string[] {
           `database: idempotency key ${key.idempotency_key} names the unknown operation ${key.operation_id}`,
       ),
   ]
+}
+
+/** Of use as long as both exist, the backup whole and the volume where the snapshot is. */
+function keptOf(kept: Row, { backups, volumes }: Rows): boolean {
+  const backup = backups.find(({ id }) => id === kept.backup_id)
+  const volume = volumes.find(({ id }) => id === kept.volume_id)
+  return backup?.status === 'available' && volume?.backend === kept.backend
 }
