@@ -131,7 +131,10 @@ async function changedSinceParent(
 }
 
 /** Why an incremental backup took as long as it took. */
-function describeChanges({ parentBackupId }: Input<'create-backup'>, changed: ChangedRanges): OperationResult {
+function describeChanges(
+  { parentBackupId }: Input<'create-backup'>,
+  changed: ChangedRanges,
+): OperationResult {
   if (parentBackupId === null) return {}
   return 'unknown' in changed ? { scan: 'full', scanReason: changed.unknown } : { scan: 'changed' }
 }

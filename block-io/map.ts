@@ -29,12 +29,7 @@ export async function allocatedRanges(
   lengthBytes: number,
   options: { signal?: AbortSignal } = {},
 ): Promise<ByteRange[]> {
-  const extents = await mapBy(
-    ({ present }) => present,
-    blockdev,
-    { offset: 0, length: lengthBytes },
-    options,
-  )
+  const extents = await mapBy(({ present }) => present, blockdev, { offset: 0, length: lengthBytes }, options)
   return extents.filter(({ kind }) => kind === 'data')
 }
 
@@ -81,7 +76,11 @@ function parseMap(
     if (stop <= position) continue
     if (entry.start > position)
       throw new DriverError('invalid', 'Expected a map without gaps from qemu-img, got one')
-    appendExtent(extents, { offset: position, length: stop - position, kind: isData(entry) ? 'data' : 'zero' })
+    appendExtent(extents, {
+      offset: position,
+      length: stop - position,
+      kind: isData(entry) ? 'data' : 'zero',
+    })
     position = stop
   }
   if (position < end) appendExtent(extents, { offset: position, length: end - position, kind: 'zero' })

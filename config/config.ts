@@ -65,9 +65,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   /** Left out: the SQLite file `volflow.db` in the data folder. */
   database: database.optional(),
-  backends: z
-    .record(name, backend)
-    .default({ files: { driver: 'file', path: 'volumes' } }),
+  backends: z.record(name, backend).default({ files: { driver: 'file', path: 'volumes' } }),
   stores: z
     .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
     .default({ local: { driver: 'file', path: 'images' } }),

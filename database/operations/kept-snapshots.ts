@@ -64,19 +64,13 @@ export async function retireSnapshots(
 function retiredBy(kind: OperationKind, spec: Partial<OperationSpecs['create-backup']>) {
   const { volumeId = '', backupId = '', target = '' } = spec
   type Where = ExpressionBuilder<Schema, 'keptSnapshots'>
-  switch (kind) {
-    case 'delete-volume':
-    case 'migrate-volume':
-      return (eb: Where) => eb('volumeId', '=', volumeId)
-    case 'delete-backup':
-      return (eb: Where) => eb('backupId', '=', backupId)
-    case 'create-backup':
-      // A backup of a user's snapshot says nothing about the volume as it is now.
-      if (spec.temporarySnapshot !== true) return undefined
-      return (eb: Where) => eb.and([eb('volumeId', '=', volumeId), eb('target', '=', target)])
-    default:
-      return undefined
+  if (kind === 'delete-volume' || kind === 'migrate-volume') {
+    return (eb: Where) => eb('volumeId', '=', volumeId)
   }
+  if (kind === 'delete-backup') return (eb: Where) => eb('backupId', '=', backupId)
+  // A backup of a user's snapshot says nothing about the volume as it is now.
+  if (kind !== 'create-backup' || spec.temporarySnapshot !== true) return undefined
+  return (eb: Where) => eb.and([eb('volumeId', '=', volumeId), eb('target', '=', target)])
 }
 
 function artifactOf({ backend, snapshotId, volumeId }: Selectable<KeptSnapshotsTable>) {

@@ -148,7 +148,9 @@ function danglingReferences(rows: Rows): string[] {
   return [
     ...rows.kept_snapshots
       .filter((kept) => !keptOf(kept, rows))
-      .map((kept) => `database: snapshot ${kept.snapshot_id} is kept for backup ${kept.backup_id} for no use`),
+      .map(
+        (kept) => `database: snapshot ${kept.snapshot_id} is kept for backup ${kept.backup_id} for no use`,
+      ),
     ...rows.snapshots
       .filter((snapshot) => !volumes.has(snapshot.volume_id ?? ''))
       .map(

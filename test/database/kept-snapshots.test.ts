@@ -46,8 +46,15 @@ async function run(
   const operationId = id ?? ''
   const begun = await beginOperation(database, operationId)
   await enterCommit(database, operationId)
-  const artifacts = await listArtifacts(database, operationId, end.outcome === 'succeeded' ? 'temporary' : 'all')
-  await database.deleteFrom('artifacts').where('id', 'in', ['', ...artifacts.map((one) => one.id)]).execute()
+  const artifacts = await listArtifacts(
+    database,
+    operationId,
+    end.outcome === 'succeeded' ? 'temporary' : 'all',
+  )
+  await database
+    .deleteFrom('artifacts')
+    .where('id', 'in', ['', ...artifacts.map((one) => one.id)])
+    .execute()
   await endOperation(database, operationId, end)
   const released = artifacts.filter(({ kind }) => kind === 'snapshot').map((one) => one.id)
   return { operationId, resourceId, spec: begun?.spec as Done['spec'], released }

@@ -26,7 +26,8 @@ test('incremental backups read what changed, whatever happened to the volume, an
   const backUp = async () => {
     const done = await ended(installation, client.createBackup({ volumeId, incremental: true }))
     const { backupKeyFile, targets } = installation.checked()
-    const backup = { target: targets.local!, backupKeyFile, domain: 'default', backupId: done.resourceId }
+    if (targets.local === undefined) throw new Error('Expected a target')
+    const backup = { target: targets.local, backupKeyFile, domain: 'default', backupId: done.resourceId }
     expect(await restoreSha256(backup)).toBe(await sha256OfVolume(installation, volumeId))
     return done
   }
@@ -52,7 +53,10 @@ test('incremental backups read what changed, whatever happened to the volume, an
   expect((await backUp()).result).toMatchObject({ scan: 'changed' })
   await ended(installation, client.reimageVolume(volumeId, { imageId }))
   const replaced = await backUp()
-  expect(replaced.result).toMatchObject({ scan: 'full', scanReason: expect.stringMatching(/replaced/) as string })
+  expect(replaced.result).toMatchObject({
+    scan: 'full',
+    scanReason: expect.stringMatching(/replaced/) as string,
+  })
 
   // Somebody who does not ask volflow for a layer to write to.
   await using file = await open(join(installation.volumeFolder(volumeId), '0.raw'), 'r+')
