@@ -28,6 +28,13 @@ export interface ChangedRequest {
   readonly signal?: AbortSignal
 }
 
+export interface CompactRequest {
+  readonly volumeId: string
+  readonly signal: AbortSignal
+  /** Of the merge that is under way. */
+  readonly onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void
+}
+
 /**
  * A place where volumes are kept. Every method may be called again after a crash at any point of an earlier call, with the same
  * arguments, and then ends in the same state. All failures are DriverError. Ids are UUIDs, checked by the caller's caller and
@@ -69,9 +76,10 @@ export interface VolumeDriver {
   changedRanges(snapshots: ChangedRequest): Promise<ChangedRanges>
   /**
    * Only where snapshots make reads slower: merges what deleted snapshots left. Takes as long as copying that; call it in the
-   * background, without writers of the volume, and from one process per backend at a time. `busy` when a process has one of the layers open. Missing: fine.
+   * background, without writers of the volume. `busy` when a process has one of the layers open, or another one merges in this
+   * backend. Missing: fine.
    */
-  compactVolume?(volume: { volumeId: string; signal: AbortSignal }): Promise<void>
+  compactVolume?(volume: CompactRequest): Promise<{ mergedLayers: number }>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   /** Ids of everything kept here, in memory: for tests. */

@@ -12,8 +12,11 @@ import { blockdevOf, type Layer, type Layers, sizeOfLayer } from './layers.ts'
 interface FrozenLayer {
   readonly layer: Layer
   readonly inode: bigint
-  readonly modifiedNs: bigint
+  readonly modifiedMs: number
 }
+
+/** Times that a merge has put back are not exact to the nanosecond. */
+const TIME_TOLERANCE_MS = 2
 
 interface FrozenChain {
   readonly layers: readonly FrozenLayer[]
@@ -40,15 +43,16 @@ export async function changedLayers(from: string, to: string, signal?: AbortSign
 
 async function readFrozen(directory: string): Promise<FrozenChain> {
   const { layers } = await needChain(directory, 'snapshot')
-  const stats = await Promise.all(layers.map(({ path }) => stat(path, { bigint: true })))
-  const { mtimeNs: linkedNs } = await stat(directory, { bigint: true })
+  const frozen = await Promise.all(
+    layers.map(async (layer) => {
+      const { ino, mtimeMs } = await stat(layer.path, { bigint: true })
+      return { layer, inode: ino, modifiedMs: Number(mtimeMs) }
+    }),
+  )
+  const { mtimeMs: linkedMs } = await stat(directory)
   return {
-    layers: layers.map((layer, index) => ({
-      layer,
-      inode: stats[index]?.ino ?? 0n,
-      modifiedNs: stats[index]?.mtimeNs ?? 0n,
-    })),
-    isWritten: stats.some(({ mtimeNs }) => mtimeNs > linkedNs),
+    layers: frozen,
+    isWritten: frozen.some(({ modifiedMs }) => modifiedMs > linkedMs + TIME_TOLERANCE_MS),
   }
 }
 
@@ -59,7 +63,7 @@ function sharedLayers(a: FrozenChain, b: FrozenChain): number {
 
 function isSame(a: FrozenChain, b: FrozenChain): boolean {
   const describe = ({ layers }: FrozenChain) =>
-    layers.map(({ inode, modifiedNs }) => `${inode}@${modifiedNs}`).join()
+    layers.map(({ inode, modifiedMs }) => `${inode}@${modifiedMs}`).join()
   return describe(a) === describe(b)
 }
 

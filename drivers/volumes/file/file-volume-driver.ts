@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { copyFile, link, mkdir, open, readdir, rm, statfs, truncate, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { OpenDevice } from '../../../block-io/device.ts'
-import type { SnapshotRef, VolumeDriver } from '../driver.ts'
+import type { CompactRequest, SnapshotRef, VolumeDriver } from '../driver.ts'
 import { checkAtLeast, checkDepth, checkSize, checkSizeIs, needChain, needClosed } from './checks.ts'
 import { asDriverCall, syncPath } from './durable.ts'
 import { changedRanges } from './changed-ranges.ts'
@@ -32,7 +32,18 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
     }
     return probeReflink(layout.scratch)
   })
-  let compacting = Promise.resolve()
+  let compacting: Promise<unknown> = Promise.resolve()
+  const compactVolume = ({ volumeId, ...merging }: CompactRequest) =>
+    asDriverCall(`merge the layers of volume ${volumeId}`, () => {
+      const compact = async () => {
+        const directory = await currentDirectory(volumeDirectory(layout, volumeId))
+        return { mergedLayers: await compactDirectory(layout, directory, merging) }
+      }
+      // One at a time: see compact.ts.
+      const turn = compacting.then(compact, compact)
+      compacting = turn
+      return turn
+    })
   return {
     kind: 'file',
     capabilities: { clone: true, reflink, changedRanges: true },
@@ -76,14 +87,7 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
       asDriverCall(`compare snapshot ${request.fromSnapshotId} with ${request.toSnapshotId}`, () =>
         changedRanges(layout, request, reflink),
       ),
-    compactVolume: ({ volumeId, signal }) =>
-      asDriverCall(`merge the layers of volume ${volumeId}`, () => {
-        const compact = async () =>
-          compactDirectory(layout, await currentDirectory(volumeDirectory(layout, volumeId)), signal)
-        // One at a time: see compact.ts.
-        compacting = compacting.then(compact, compact)
-        return compacting
-      }),
+    ...(reflink ? {} : { compactVolume }),
     inventory: fileVolumeInventory(layout),
     list: () => asDriverCall('list the backend', () => list(layout)),
     capacity: () =>

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { link, readdir } from 'node:fs/promises'
+import { link, readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { startProcess } from '../../../block-io/process.ts'
 import { MiB } from '../../../domain/sizes.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
 import { tempDir } from '../../support/temp-dir.ts'
@@ -96,6 +97,45 @@ test('a merge that is aborted leaves the volume as it was, and can be repeated',
   await vi.waitFor(() => compact())
   expect(await layers()).toEqual(['0.raw'])
   expect(firstDifference(await bytes(), bytesOf(SIZE, ...patterns(3)))).toBeUndefined()
+})
+
+test('a merge hides nothing that somebody wrote past volflow, and is not taken for that itself', async () => {
+  const { driver, path, volumeId, write, snapshot, compact, layers } = await openHere()
+  const first = await snapshot()
+  await write(1)
+  const [second, third] = [await snapshot(), await snapshot()]
+  await driver.deleteSnapshot(first)
+  await compact()
+  expect(await layers()).toEqual(['0.raw'])
+  const changed = () =>
+    driver.changedRanges({
+      ...{ volumeId, fromSnapshotId: second.snapshotId, toSnapshotId: third.snapshotId },
+    })
+  expect(await changed()).toEqual({ ranges: [] })
+  await write(2)
+  const fourth = await snapshot()
+  const now = new Date()
+  await utimes(join(path, 'volumes', volumeId, '1.qcow2'), now, new Date(now.getTime() + 60_000))
+  await driver.deleteSnapshot(fourth)
+  const fifth = await snapshot()
+  await driver.deleteSnapshot(second)
+  await driver.deleteSnapshot(third)
+  await compact()
+  expect(await layers()).toEqual(['0.raw'])
+  const sixth = await snapshot()
+  const hidden = { volumeId, fromSnapshotId: fifth.snapshotId, toSnapshotId: sixth.snapshotId }
+  expect(await driver.changedRanges(hidden)).toEqual({ unknown: expect.stringMatching(/past volflow/) })
+})
+
+test('while another process merges layers in the backend, nobody else does', async () => {
+  const { path, write, snapshot, compact } = await openHere()
+  const ref = await snapshot()
+  await write(1)
+  const other = startProcess('flock', ['--exclusive', join(path, 'merged'), 'sleep', '20'])
+  await vi.waitFor(() => expect(compact()).rejects.toMatchObject({ kind: 'busy' }))
+  await other.stop()
+  expect(await compact()).toEqual({ mergedLayers: 0 })
+  expect(ref.snapshotId).toBeDefined()
 })
 
 test('a volume that does not exist has nothing to merge', async () => {
