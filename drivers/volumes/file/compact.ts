@@ -52,7 +52,7 @@ async function alone<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   await runProcess('flock', ['--exclusive', '--nonblock', '3'], lock).catch((cause: unknown) => {
     throw new DriverError('busy', 'Expected to be the only one that merges layers in this backend', { cause })
   })
-  return work()
+  return await work()
 }
 
 interface Pair {

@@ -32,18 +32,6 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
     }
     return probeReflink(layout.scratch)
   })
-  let compacting: Promise<unknown> = Promise.resolve()
-  const compactVolume = ({ volumeId, ...merging }: CompactRequest) =>
-    asDriverCall(`merge the layers of volume ${volumeId}`, () => {
-      const compact = async () => {
-        const directory = await currentDirectory(volumeDirectory(layout, volumeId))
-        return { mergedLayers: await compactDirectory(layout, directory, merging) }
-      }
-      // One at a time: see compact.ts.
-      const turn = compacting.then(compact, compact)
-      compacting = turn
-      return turn
-    })
   return {
     kind: 'file',
     capabilities: { clone: true, reflink, changedRanges: true },
@@ -87,7 +75,7 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
       asDriverCall(`compare snapshot ${request.fromSnapshotId} with ${request.toSnapshotId}`, () =>
         changedRanges(layout, request, reflink),
       ),
-    ...(reflink ? {} : { compactVolume }),
+    ...(reflink ? {} : { compactVolume: compactionIn(layout) }),
     inventory: fileVolumeInventory(layout),
     list: () => asDriverCall('list the backend', () => list(layout)),
     capacity: () =>
@@ -111,6 +99,21 @@ async function probeReflink(scratch: string): Promise<boolean> {
   } finally {
     await Promise.all([probe, `${probe}.link`, `${probe}.copy`].map((file) => rm(file, { force: true })))
   }
+}
+
+function compactionIn(layout: Layout): (request: CompactRequest) => Promise<{ mergedLayers: number }> {
+  let last: Promise<unknown> = Promise.resolve()
+  return ({ volumeId, ...merging }) =>
+    asDriverCall(`merge the layers of volume ${volumeId}`, () => {
+      const compact = async () => {
+        const directory = await currentDirectory(volumeDirectory(layout, volumeId))
+        return { mergedLayers: await compactDirectory(layout, directory, merging) }
+      }
+      // One at a time: see compact.ts.
+      const turn = last.then(compact, compact)
+      last = turn
+      return turn
+    })
 }
 
 async function createVolume(layout: Layout, volumeId: string, sizeBytes: number): Promise<void> {
