@@ -1,115 +1,125 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { runProcess } from '../block-io/process.ts'
-import { locate } from '../scripts/setup/locate.ts'
 import { qemu } from '../scripts/setup/qemu.ts'
-import { versitygw } from '../scripts/setup/s3-servers.ts'
+import { minio } from '../scripts/setup/s3-servers.ts'
 import { temporal } from '../scripts/setup/temporal.ts'
-import { startBackupFixture } from './backup-fixture.ts'
-import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
-import { copyAndSync, DISK_DATA_MIB } from './disk.ts'
-import type { Product } from './product.ts'
-import { restic, resticIn } from './restic.ts'
+import { absentPeers, backupContestants, OURS, PEERS, PUT_LOOP } from './backup-contestants.ts'
+import { type BackupFixture, startBackupFixture } from './backup-fixture.ts'
+import {
+  type Benchmark,
+  type BenchmarkOptions,
+  type BenchmarkResult,
+  type Goal,
+  RSS_BUSY_GOAL_MB,
+} from './benchmark.ts'
+import { contest } from './contest.ts'
 import { finishResult } from './result.ts'
-import { type Contender, secondsOf, takeTurns } from './take-turns.ts'
+import { type Figures, figuresOf } from './row.ts'
+
+/** How many operations the memory of a busy worker is measured with. */
+export const AT_ONCE = 4
+const GOALS = {
+  'Cinder zlib': 10,
+  'Cinder zstd': 4,
+  restic: 4,
+  'borg, directory': 1.5,
+  ofCeiling: 0.85,
+  mibPerCpuSecond: 250,
+} as const
+const LOOP_P99_GOAL_MS = 50
 
 export const backup: Benchmark = {
   name: 'backup',
   about:
-    'a full backup of 2 GiB with 1 GiB of data, to a directory and to S3; beside restic, sha256sum + zstd',
-  needs: [qemu, temporal, versitygw, restic],
+    'a full backup of the sample volume to MinIO, and to a directory; beside Cinder, restic, borg, a plain PUT loop',
+  needs: [qemu, temporal, minio],
   runsDefault: 3,
   run,
 }
 
-async function run({ runs, folder, signal }: BenchmarkOptions): Promise<BenchmarkResult> {
-  await using fixture = await startBackupFixture(folder, runs, signal)
-  const { product, volumeId, raw, targetKinds } = fixture
-  const output = join(folder, 'output')
-  const timed = async (name: string, work: () => Promise<unknown>) => {
-    const seconds = await secondsOf(work)
-    await rm(output, { recursive: true })
-    return { [name]: DISK_DATA_MIB / seconds }
-  }
-  const ours = targetKinds.map(
-    (kind): Contender =>
-      (index) =>
-        backUp(product, volumeId, kind, index),
-  )
-  const medians = await takeTurns(
-    runs,
-    [
-      ...ours,
-      () => timed('sha256sum + zstd -1', () => hashAndCompress(raw, output, signal)),
-      () => timed('cp', () => copyAndSync(raw, output)),
-      ...(locate('restic') === undefined ? [] : [() => timedRestic(raw, output, signal)]),
-    ],
-    signal,
-  )
-  const { cp = Number.NaN, directory = Number.NaN, restic: resticRate } = medians
-  const peers = {
-    'sha256sum + zstd -1': medians['sha256sum + zstd -1'] ?? Number.NaN,
-    ...(resticRate === undefined ? {} : { restic: resticRate }),
-  }
+async function run(options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { runs, folder, signal, without } = options
+  await using fixture = await startBackupFixture(folder, runs + AT_ONCE, signal)
+  const figures = figuresOf(await contest(runs, backupContestants(fixture, options), { signal, without }))
+  const rss = { ...(await fixture.product.peakRssMb()), data: figures.of(OURS.s3, 'peak RSS MB') }
+  const busyRssMb = await busyRss(fixture, runs)
+  const ratios = ratiosOf(figures)
   return finishResult({
     name: backup.name,
     unit: 'MiB/s',
-    ours: directory,
-    peers,
-    ceiling: { name: 'cp of the raw file and sync', value: cp },
-    ratios: Object.fromEntries(Object.entries(peers).map(([name, rate]) => [name, directory / rate])),
-    rss: await product.peakRssMb(),
-    details: { ...detailsOf(medians, targetKinds), runs },
+    ours: figures.of(OURS.s3, 'MiB/s'),
+    peers: figures.column(
+      'MiB/s',
+      PEERS.map(({ name }) => name),
+    ),
+    ceiling: { name: `${PUT_LOOP} of stored bytes`, value: figures.of(PUT_LOOP, 'stored MiB/s') },
+    ratios,
+    rss,
+    goals: [...goalsOf(figures, ratios), busyRssGoal(busyRssMb), loopGoal(figures)],
+    details: { [`rss data with ${AT_ONCE} at once MB`]: busyRssMb, runs },
+    table: figures.table,
+    absent: absentPeers(),
   })
 }
 
-/** What else is known of our own runs, for each kind of target. */
-export function detailsOf(
-  medians: Readonly<Record<string, number>>,
-  targetKinds: readonly string[],
-): Record<string, number> {
-  return Object.fromEntries(
-    targetKinds.flatMap((kind) => [
-      [`${kind} MiB/s`, medians[kind] ?? Number.NaN],
-      [`${kind} MiB per CPU s`, medians[`${kind} per CPU s`] ?? Number.NaN],
-    ]),
+/** `Cinder zlib` … in logical bytes; `PUT_LOOP` in stored ones. */
+function ratiosOf(figures: Figures): Record<string, number> {
+  const peers = figures.column(
+    'MiB/s',
+    PEERS.map(({ name }) => name),
   )
-}
-
-async function backUp(
-  product: Product,
-  volumeId: string,
-  kind: string,
-  index: number,
-): Promise<Record<string, number>> {
-  let seconds = 0
-  const cpuSeconds = await product.dataCpuSeconds(async () => {
-    seconds = await secondsOf(async () => {
-      const { operation } = await product.client.createBackup({ volumeId, target: `${kind}-${index}` })
-      await product.finish(operation)
-    })
+  const ratios = Object.entries(peers).map(([name, rate]) => {
+    const ours = name.endsWith('directory') ? OURS.directory : OURS.s3
+    return [name, figures.of(ours, 'MiB/s') / rate]
   })
-  return { [kind]: DISK_DATA_MIB / seconds, [`${kind} per CPU s`]: DISK_DATA_MIB / cpuSeconds }
+  const ofCeiling = figures.of(OURS.s3, 'stored MiB/s') / figures.of(PUT_LOOP, 'stored MiB/s')
+  return { ...Object.fromEntries(ratios), [PUT_LOOP]: ofCeiling }
 }
 
-/** Both at once, as a backup does; the output is on the disk at the end. */
-async function hashAndCompress(raw: string, output: string, signal: AbortSignal): Promise<void> {
-  await Promise.all([
-    runProcess('sha256sum', [raw], { signal }),
-    runProcess('zstd', ['-1', '-T2', '-q', raw, '-o', output], { signal }),
-  ])
-  await runProcess('sync', ['--data', output], { signal })
+/** Where the plain loop's rate caps ours, no multiple of a peer can be asked for. */
+function goalsOf(figures: Figures, ratios: Readonly<Record<string, number>>): Goal[] {
+  const capped = (ratios[PUT_LOOP] ?? 0) >= GOALS.ofCeiling
+  const against = (name: 'Cinder zlib' | 'Cinder zstd' | 'restic'): Goal[] => {
+    const ratio = ratios[name]
+    if (ratio === undefined) return []
+    const text = `${GOALS[name]} x ${name} or ${GOALS.ofCeiling} of the plain loop`
+    return [{ text, met: capped || ratio >= GOALS[name] }]
+  }
+  const borg = ratios['borg, directory']
+  const goals = [
+    ...against('Cinder zlib'),
+    ...against('Cinder zstd'),
+    ...against('restic'),
+    ...(borg === undefined
+      ? []
+      : [{ text: `${GOALS['borg, directory']} x borg`, met: borg >= GOALS['borg, directory'] }]),
+  ]
+  const cpu = figures.of(OURS.s3, 'MiB per CPU s')
+  return [
+    ...goals,
+    { text: `${GOALS.mibPerCpuSecond} MiB per CPU second`, met: cpu >= GOALS.mibPerCpuSecond },
+  ]
 }
 
-async function timedRestic(
-  raw: string,
-  output: string,
-  signal: AbortSignal,
-): Promise<Record<string, number>> {
-  await mkdir(output)
-  const peer = resticIn(output, signal)
-  await peer.init()
-  const seconds = await secondsOf(() => peer.backup(raw))
-  await rm(output, { recursive: true })
-  return { restic: DISK_DATA_MIB / seconds }
+export function busyRssGoal(busyRssMb: number): Goal {
+  return {
+    text: `data worker at most ${RSS_BUSY_GOAL_MB} MB with ${AT_ONCE} at once`,
+    met: busyRssMb <= RSS_BUSY_GOAL_MB,
+  }
+}
+
+/** Heartbeats are sent from there: it must be free while bytes move. */
+export function loopGoal(figures: Figures): Goal {
+  const p99Ms = figures.of(OURS.s3, 'event loop p99 ms')
+  return { text: `event loop p99 under ${LOOP_P99_GOAL_MS} ms`, met: p99Ms < LOOP_P99_GOAL_MS }
+}
+
+async function busyRss({ product, volumeId }: BackupFixture, from: number): Promise<number> {
+  const { peakRssBytes } = await product.measure(() =>
+    Promise.all(
+      Array.from({ length: AT_ONCE }, async (_, index) => {
+        const { operation } = await product.client.createBackup({ volumeId, target: `s3-${from + index}` })
+        await product.finish(operation)
+      }),
+    ),
+  )
+  return peakRssBytes / 1_000_000
 }

@@ -1,25 +1,22 @@
-/** The disk that the benchmarks move: half of it data, half of it holes. */
+/** Files that the benchmarks move, and what others do to them. */
 import { createReadStream } from 'node:fs'
-import { open } from 'node:fs/promises'
+import { open, readdir, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { runProcess } from '../block-io/process.ts'
 import { GiB, MiB } from '../domain/sizes.ts'
 import { pseudoRandom } from '../scripts/demo/contents.ts'
+import type { Stored } from './s3-place.ts'
 
 export const DISK_BYTES = 2 * GiB
-export const DISK_DATA_MIB = 1024
 
 const PIECE_BYTES = 64 * MiB
 
-/** Every second 64 MiB are data. With `compressible`, half of the data is text that compresses to half. */
-export async function makeDisk(path: string, { compressible }: { compressible: boolean }): Promise<void> {
+/** Every second 64 MiB are data that nobody can compress. */
+export async function makeDisk(path: string): Promise<void> {
   await using file = await open(path, 'w')
   await file.truncate(DISK_BYTES)
   for (let offset = 0; offset < DISK_BYTES; offset += 2 * PIECE_BYTES) {
-    const isText = compressible && (offset / PIECE_BYTES) % 4 === 0
-    const bytes = isText
-      ? Buffer.from(pseudoRandom(PIECE_BYTES / 2, `${offset}`).toString('hex'))
-      : pseudoRandom(PIECE_BYTES, `${offset}`)
-    await file.write(bytes, 0, bytes.length, offset)
+    await file.write(pseudoRandom(PIECE_BYTES, `${offset}`), 0, PIECE_BYTES, offset)
   }
 }
 
@@ -32,4 +29,14 @@ export async function copyAndSync(from: string, to: string): Promise<void> {
 /** Reads a file once, so that it is in memory for everyone alike. */
 export async function warm(path: string): Promise<void> {
   for await (const _ of createReadStream(path, { highWaterMark: 4 * MiB })) continue
+}
+
+/** What files hold, as `Stored` of an S3 place. */
+export async function storedIn(folder: string): Promise<Stored> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true })
+  const files = entries.filter((entry) => entry.isFile())
+  const sizes = await Promise.all(
+    files.map(async (file) => (await stat(join(file.parentPath, file.name))).size),
+  )
+  return { objects: sizes.length, mib: sizes.reduce((sum, size) => sum + size, 0) / MiB }
 }

@@ -6,10 +6,11 @@ import { runProcess } from '../block-io/process.ts'
 import { qemu } from '../scripts/setup/qemu.ts'
 import { temporal } from '../scripts/setup/temporal.ts'
 import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
+import { contest, secondsOf } from './contest.ts'
 import { copyAndSync, DISK_BYTES, makeDisk, warm } from './disk.ts'
 import { Product } from './product.ts'
 import { finishResult } from './result.ts'
-import { secondsOf, takeTurns } from './take-turns.ts'
+import { figuresOf } from './row.ts'
 
 const GOAL_TRUSTED = 0.85
 const GOAL_CONFINED = 0.4
@@ -23,35 +24,32 @@ export const imageToVolume: Benchmark = {
   run,
 }
 
-async function run({ runs, folder, signal }: BenchmarkOptions): Promise<BenchmarkResult> {
+async function run({ runs, folder, signal, without }: BenchmarkOptions): Promise<BenchmarkResult> {
   const [raw, qcow2] = [join(folder, 'source.raw'), join(folder, 'source.qcow2')]
-  await makeDisk(raw, { compressible: false })
+  await makeDisk(raw)
   await runProcess('qemu-img', ['convert', '-f', 'raw', '-O', 'qcow2', raw, qcow2], { signal })
   await using product = await Product.start(folder, signal)
   const imageId = await product.uploadImage('qcow2', await openAsBlob(qcow2))
   const stored = join(folder, 'data', 'images', 'images', imageId)
   const output = join(folder, 'output.raw')
-  const timed = async (name: string, work: () => Promise<unknown>) => {
-    await warm(name === 'cp' ? raw : qcow2)
+  const timed = async (from: string, work: () => Promise<unknown>) => {
+    await warm(from)
     const seconds = await secondsOf(work)
     await rm(output)
-    return { [name]: seconds }
+    return { s: seconds }
   }
-  const medians = await takeTurns(
-    runs,
-    [
-      () => timed('qemu-img', () => convert(qcow2, output, signal)),
-      () => timed('trusted', () => copy(qcow2, output, { untrusted: false, folder, signal })),
-      () => timed('confined', () => copy(qcow2, output, { untrusted: true, folder, signal })),
-      () => timed('cp', () => copyAndSync(raw, output)),
-      async () => {
-        await warm(stored)
-        return operation(product, imageId)
-      },
-    ],
-    signal,
-  )
-  const of = (name: string) => medians[name] ?? Number.NaN
+  const contestants = {
+    'qemu-img': () => timed(qcow2, () => convert(qcow2, output, signal)),
+    trusted: () => timed(qcow2, () => copy(qcow2, output, { untrusted: false, folder, signal })),
+    confined: () => timed(qcow2, () => copy(qcow2, output, { untrusted: true, folder, signal })),
+    cp: () => timed(raw, () => copyAndSync(raw, output)),
+    operation: async () => {
+      await warm(stored)
+      return operation(product, imageId)
+    },
+  }
+  const figures = figuresOf(await contest(runs, contestants, { signal, without }))
+  const of = (name: string) => figures.of(name, 's')
   const ratios = {
     'qemu-img': of('qemu-img') / of('trusted'),
     'qemu-img, confined': of('qemu-img') / of('confined'),
@@ -65,12 +63,14 @@ async function run({ runs, folder, signal }: BenchmarkOptions): Promise<Benchmar
     ceiling: { name: 'cp of the raw file and sync', value: of('cp') },
     ratios,
     rss: await product.peakRssMb(),
-    goal: `ratio to qemu-img ${GOAL_TRUSTED} trusted, ${GOAL_CONFINED} confined`,
-    met: ratios['qemu-img'] >= GOAL_TRUSTED && ratios['qemu-img, confined'] >= GOAL_CONFINED,
+    goals: [
+      { text: `${GOAL_TRUSTED} x qemu-img, trusted`, met: ratios['qemu-img'] >= GOAL_TRUSTED },
+      { text: `${GOAL_CONFINED} x qemu-img, confined`, met: ratios['qemu-img, confined'] >= GOAL_CONFINED },
+    ],
     details: {
       'trusted copy s': of('trusted'),
       'confined copy s': of('confined'),
-      'copy within the operation s': of('copyImage'),
+      'copy within the operation s': figures.of('operation', 'copyImage s'),
       runs,
     },
   })
@@ -119,5 +119,5 @@ async function operation(product: Product, imageId: string): Promise<Record<stri
   const seconds = (performance.now() - startedMs) / 1000
   const copyImage = await product.activitySeconds(made.operation, 'copyImage')
   await product.deleteVolume(made.volumeId)
-  return { operation: seconds, copyImage }
+  return { s: seconds, 'copyImage s': copyImage }
 }

@@ -1,4 +1,7 @@
-/** `npm run bench -- NAME [--json] [--runs N]`; `npm run bench -- --list` names them. Exit code 1 where the goal was not met. */
+/**
+ * `npm run bench -- NAME [--json] [--runs N] [--without CONTENDER]…`; `npm run bench -- --list` names them. Exit code 1 where the
+ * goal was not met.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,12 +11,14 @@ import { untilInterrupted } from '../cli/interrupt.ts'
 import { setUp } from '../scripts/setup/set-up.ts'
 import { apiLatency } from './api-latency.ts'
 import { backup } from './backup.ts'
-import type { Benchmark, BenchmarkResult } from './benchmark.ts'
+import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
+import { describe } from './describe.ts'
 import { imageToVolume } from './image-to-volume.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
+import { scan } from './scan.ts'
 
-const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, recovery]
+const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, scan, recovery]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)
@@ -28,6 +33,7 @@ async function main(args: string[]): Promise<number> {
       json: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       runs: { type: 'string' },
+      without: { type: 'string', multiple: true, default: [] },
     },
   })
   const benchmark = BENCHMARKS.find(({ name }) => name === positionals[0])
@@ -39,31 +45,22 @@ async function main(args: string[]): Promise<number> {
   if (!Number.isInteger(runs) || runs < 1)
     throw new Error(`Expected --runs to be a whole number from 1, got ${values.runs}`)
   await setUp(benchmark.needs)
-  const result = await untilInterrupted((signal) => runIn(benchmark, runs, signal))
+  const result = await untilInterrupted((signal) =>
+    runIn(benchmark, { runs, without: new Set(values.without), signal }),
+  )
   if (result === 'interrupted') return EXIT.interrupted
   console.log(values.json ? JSON.stringify(result) : describe(result))
   return result.met ? EXIT.ok : EXIT.failed
 }
 
-async function runIn(benchmark: Benchmark, runs: number, signal: AbortSignal): Promise<BenchmarkResult> {
+async function runIn(
+  benchmark: Benchmark,
+  options: Omit<BenchmarkOptions, 'folder'>,
+): Promise<BenchmarkResult> {
   const folder = await mkdtemp(join(tmpdir(), 'volflow-bench-'))
   try {
-    return await benchmark.run({ runs, folder, signal })
+    return await benchmark.run({ ...options, folder })
   } finally {
     await rm(folder, { recursive: true, force: true, maxRetries: 5 })
   }
-}
-
-function describe(result: BenchmarkResult): string {
-  const { name, unit, ours, peers, ceiling, ratios, rssMb, goal, met, details } = result
-  const lines: [string, number | string][] = [
-    ['ours', `${ours} ${unit}`],
-    ...Object.entries(peers).map(([peer, value]): [string, string] => [peer, `${value} ${unit}`]),
-    [`ceiling: ${ceiling.name}`, `${ceiling.value} ${unit}`],
-    ...Object.entries(ratios).map(([peer, value]): [string, number] => [`times as fast as ${peer}`, value]),
-    ['memory of the largest process', `${rssMb} MB`],
-    ...Object.entries(details),
-    [`goal: ${goal}`, met ? 'met' : 'NOT met'],
-  ]
-  return [name, ...lines.map(([label, value]) => `  ${label.padEnd(48)} ${value}`)].join('\n')
 }

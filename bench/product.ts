@@ -8,19 +8,27 @@ import {
   startInstallation,
   type Target,
 } from '../scripts/demo/installation.ts'
+import { type EventLoopWatch, watchEventLoop } from './event-loop.ts'
 import { build } from '../scripts/build.ts'
-import { cpuSeconds, peakRssBytes } from '../scripts/demo/processes.ts'
+import type { Usage } from './peers/run-peer.ts'
+import { secondsOf } from './contest.ts'
+import { cpuSeconds, forgetPeakRss, peakRssBytes } from '../scripts/demo/processes.ts'
 import { workflowId } from '../domain/operations.ts'
 import type { CreateVolumeInput, Operation } from '../sdk/types.ts'
 
 const START_POLL_MS = 20
 
+/** As many movers of data as are ever started at once here. */
+const DATA_CONCURRENCY = 4
+
 export class Product implements AsyncDisposable {
   readonly #installation: Installation
   readonly #signal: AbortSignal
+  readonly #eventLoop: EventLoopWatch
 
-  constructor(installation: Installation, signal: AbortSignal) {
+  constructor(installation: Installation, eventLoop: EventLoopWatch, signal: AbortSignal) {
     this.#installation = installation
+    this.#eventLoop = eventLoop
     this.#signal = signal
   }
 
@@ -30,8 +38,13 @@ export class Product implements AsyncDisposable {
     targets: Readonly<Record<string, Target>> = {},
   ): Promise<Product> {
     // As it runs in production: a process that strips types itself needs 17 MB for it, and its threads as much again.
-    const installation = await startInstallation(join(folder, 'data'), targets, signal, await build())
-    return new Product(installation, signal)
+    const eventLoop = watchEventLoop(folder)
+    const installation = await startInstallation(join(folder, 'data'), targets, signal, {
+      main: await build(),
+      env: eventLoop.env,
+      dataConcurrency: DATA_CONCURRENCY,
+    })
+    return new Product(installation, eventLoop, signal)
   }
 
   get client() {
@@ -60,12 +73,19 @@ export class Product implements AsyncDisposable {
     return id
   }
 
-  /** Processor time that the data worker and its children used for the work. */
-  async dataCpuSeconds(work: () => Promise<unknown>): Promise<number> {
-    const pid = (await this.#installation.pidOf('data-worker')) ?? 0
-    const before = (await cpuSeconds(pid)) ?? 0
-    await work()
-    return ((await cpuSeconds(pid)) ?? 0) - before
+  /** What the work costs the data worker and its children, and how late its main thread was, 99 times of 100. */
+  async measure(work: () => Promise<unknown>): Promise<Usage & { readonly loopP99Ms: number }> {
+    const pid = await this.pidOf('data-worker')
+    await forgetPeakRss(pid)
+    await this.#eventLoop.read(pid)
+    const cpuBefore = (await cpuSeconds(pid)) ?? 0
+    const seconds = await secondsOf(work)
+    return {
+      seconds,
+      cpuSeconds: ((await cpuSeconds(pid)) ?? 0) - cpuBefore,
+      peakRssBytes: (await peakRssBytes(pid)) ?? 0,
+      loopP99Ms: await this.#eventLoop.read(pid),
+    }
   }
 
   /** Of a process that is up; waits while it is being started again. */

@@ -30,7 +30,7 @@ export const recovery: Benchmark = {
 async function run({ runs, folder, signal }: BenchmarkOptions): Promise<BenchmarkResult> {
   await using product = await Product.start(folder, signal)
   const raw = join(folder, 'source.raw')
-  await makeDisk(raw, { compressible: false })
+  await makeDisk(raw)
   const imageId = await product.uploadImage('raw', await openAsBlob(raw))
   await product.client.changeBackend('files', { rateLimitBytes: RATE_BYTES })
   const seconds: Record<string, number[]> = {}
@@ -52,8 +52,7 @@ async function run({ runs, folder, signal }: BenchmarkOptions): Promise<Benchmar
     ceiling: { name: 'median', value: median(all) },
     ratios: {},
     rss: await product.peakRssMb(),
-    goal: `worst under ${GOAL_WORST_S} s`,
-    met: worst < GOAL_WORST_S,
+    goals: [{ text: `worst under ${GOAL_WORST_S} s`, met: worst < GOAL_WORST_S }],
     details: {
       ...Object.fromEntries(
         Object.entries(seconds).map(([service, each]) => [`worst after ${service} s`, Math.max(...each)]),

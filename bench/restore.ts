@@ -1,88 +1,98 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import { runProcess } from '../block-io/process.ts'
-import { locate } from '../scripts/setup/locate.ts'
-import { backup, detailsOf } from './backup.ts'
-import { startBackupFixture } from './backup-fixture.ts'
-import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
-import { copyAndSync, DISK_DATA_MIB } from './disk.ts'
-import type { Product } from './product.ts'
-import { resticIn } from './restic.ts'
+import { PEERS, absentPeers, OURS } from './backup-contestants.ts'
+import { AT_ONCE, backup, busyRssGoal, loopGoal } from './backup.ts'
+import { type BackupFixture, startBackupFixture } from './backup-fixture.ts'
+import { type Benchmark, type BenchmarkOptions, type BenchmarkResult, type Goal } from './benchmark.ts'
+import { contest } from './contest.ts'
+import { DISK, GET_LOOP, makeBackup, restoreContestants } from './restore-contestants.ts'
 import { finishResult } from './result.ts'
-import { type Contender, secondsOf, takeTurns } from './take-turns.ts'
+import { type Figures, figuresOf } from './row.ts'
+import { VOLUME_MIB } from './sample-volume.ts'
+
+const NAMES = PEERS.map(({ name }) => name)
+const GOALS = { Cinder: 2.5, restic: 2, ofCeiling: 0.8 } as const
 
 export const restore: Benchmark = {
   name: 'restore',
-  about: 'the same backup becomes a new volume; beside restic, zstd -d',
+  about: 'such a backup becomes a new volume; beside Cinder, restic, borg, a plain GET loop',
   needs: backup.needs,
   runsDefault: 3,
   run,
 }
 
-async function run({ runs, folder, signal }: BenchmarkOptions): Promise<BenchmarkResult> {
+async function run(options: BenchmarkOptions): Promise<BenchmarkResult> {
+  const { runs, folder, signal, without } = options
   await using fixture = await startBackupFixture(folder, 1, signal)
-  const { product, volumeId, raw, targetKinds } = fixture
-  const ours: Contender[] = []
-  for (const kind of targetKinds) {
-    const { backup: made, operation } = await product.client.createBackup({ volumeId, target: `${kind}-0` })
-    await product.finish(operation)
-    ours.push(() => restoreOnce(product, kind, made?.id ?? ''))
-  }
-  const compressed = join(folder, 'source.zst')
-  await runProcess('zstd', ['-1', '-q', raw, '-o', compressed], { signal })
-  const output = join(folder, 'output')
-  const timed = async (name: string, work: () => Promise<unknown>) => {
-    const seconds = await secondsOf(work)
-    await rm(output, { recursive: true })
-    return { [name]: DISK_DATA_MIB / seconds }
-  }
-  const others: Contender[] = [
-    () => timed('zstd -d', () => decompress(compressed, output, signal)),
-    () => timed('cp', () => copyAndSync(raw, output)),
-  ]
-  if (locate('restic') !== undefined) {
-    const resticFolder = join(folder, 'restic')
-    await mkdir(resticFolder)
-    const peer = resticIn(resticFolder, signal)
-    await peer.init()
-    await peer.backup(raw)
-    others.push(() => timed('restic', () => peer.restore(output)))
-  }
-  const medians = await takeTurns(runs, [...ours, ...others], signal)
-  const { cp = Number.NaN, directory = Number.NaN, restic } = medians
-  const peers = {
-    'zstd -d': medians['zstd -d'] ?? Number.NaN,
-    ...(restic === undefined ? {} : { restic }),
-  }
+  const contestants = await restoreContestants(fixture, options)
+  const storedMib = (await fixture.places.stored('ours-0/')).mib
+  const figures = figuresOf(await contest(runs, contestants, { signal, without }))
+  const ceiling = ceilingOf(figures, storedMib)
+  const ratios = ratiosOf(figures, ceiling.value)
+  const rss = { ...(await fixture.product.peakRssMb()), data: figures.of(OURS.s3, 'peak RSS MB') }
+  const busyRssMb = await busyRss(fixture)
   return finishResult({
     name: restore.name,
     unit: 'MiB/s',
-    ours: directory,
-    peers,
-    ceiling: { name: 'cp of the raw file and sync', value: cp },
-    ratios: Object.fromEntries(Object.entries(peers).map(([name, rate]) => [name, directory / rate])),
-    rss: await product.peakRssMb(),
-    details: { ...detailsOf(medians, targetKinds), runs },
+    ours: figures.of(OURS.s3, 'MiB/s'),
+    peers: figures.column('MiB/s', NAMES),
+    ceiling,
+    ratios,
+    rss,
+    goals: [...goalsOf(ratios), busyRssGoal(busyRssMb), loopGoal(figures)],
+    details: { [`rss data with ${AT_ONCE} at once MB`]: busyRssMb, runs },
+    table: figures.table,
+    absent: absentPeers(),
   })
 }
 
-async function restoreOnce(
-  product: Product,
-  kind: string,
-  backupId: string,
-): Promise<Record<string, number>> {
-  let seconds = 0
-  let volumeId = ''
-  const cpuSeconds = await product.dataCpuSeconds(async () => {
-    seconds = await secondsOf(async () => {
-      volumeId = (await product.makeVolume({ backupId })).volumeId
-    })
-  })
-  await product.deleteVolume(volumeId)
-  return { [kind]: DISK_DATA_MIB / seconds, [`${kind} per CPU s`]: DISK_DATA_MIB / cpuSeconds }
+/** What the slower of the loop and the disk allows, in bytes of the volume. */
+function ceilingOf(figures: Figures, storedMib: number): { name: string; value: number } {
+  const network = (figures.of(GET_LOOP, 'stored MiB/s') / storedMib) * VOLUME_MIB
+  return {
+    name: `the slower of ${GET_LOOP} and ${DISK}`,
+    value: Math.min(network, figures.of(DISK, 'MiB/s')),
+  }
 }
 
-async function decompress(compressed: string, output: string, signal: AbortSignal): Promise<void> {
-  await runProcess('zstd', ['-d', '-q', '--sparse', compressed, '-o', output], { signal })
-  await runProcess('sync', ['--data', output], { signal })
+/** To the best run of each peer, as the goals are. */
+function ratiosOf(figures: Figures, ceiling: number): Record<string, number> {
+  const ratios = Object.entries(figures.column('best MiB/s', NAMES)).map(([name, rate]) => {
+    const ours = name.endsWith('directory') ? OURS.directory : OURS.s3
+    return [name, figures.of(ours, 'MiB/s') / rate]
+  })
+  return { ...Object.fromEntries(ratios), ceiling: figures.of(OURS.s3, 'MiB/s') / ceiling }
+}
+
+/** Where the ceiling caps us, no multiple of a peer can be asked for. */
+function goalsOf(ratios: Readonly<Record<string, number>>): Goal[] {
+  const capped = (ratios['ceiling'] ?? 0) >= GOALS.ofCeiling
+  const wanted: [string, number][] = [
+    ['Cinder zlib', GOALS.Cinder],
+    ['Cinder zstd', GOALS.Cinder],
+    ['restic', GOALS.restic],
+  ]
+  return wanted.flatMap(([name, times]) => {
+    const ratio = ratios[name]
+    if (ratio === undefined) return []
+    return [
+      {
+        text: `${times} x the best of ${name} or ${GOALS.ofCeiling} of the ceiling`,
+        met: capped || ratio >= times,
+      },
+    ]
+  })
+}
+
+async function busyRss(fixture: BackupFixture): Promise<number> {
+  const { product } = fixture
+  const backupId = await makeBackup(fixture, 's3')
+  const volumeIds: string[] = []
+  const { peakRssBytes } = await product.measure(() =>
+    Promise.all(
+      Array.from({ length: AT_ONCE }, async () => {
+        volumeIds.push((await product.makeVolume({ backupId })).volumeId)
+      }),
+    ),
+  )
+  for (const volumeId of volumeIds) await product.deleteVolume(volumeId)
+  return peakRssBytes / 1_000_000
 }

@@ -1,18 +1,20 @@
 import { loadavg } from 'node:os'
-import { type BenchmarkResult, RSS_GOAL_MB } from './benchmark.ts'
+import { type BenchmarkResult, type Goal, RSS_GOAL_MB } from './benchmark.ts'
+import type { Row } from './contest.ts'
 import { rounded, roundedAll } from './statistics.ts'
 
-type Measured = Omit<BenchmarkResult, 'rssMb' | 'met' | 'goal'> & {
+type Measured = Omit<BenchmarkResult, 'rssMb' | 'met' | 'goal' | 'missed'> & {
   /** Peak of each of our processes. */
   readonly rss: Readonly<Record<string, number>>
-  readonly goal?: string
-  readonly met?: boolean
+  readonly goals?: readonly Goal[]
 }
 
 /** Rounds what was measured, and adds the goal that every benchmark has: memory. */
-export function finishResult({ rss, goal, met = true, ...measured }: Measured): BenchmarkResult {
+export function finishResult({ rss, goals = [], table, ...measured }: Measured): BenchmarkResult {
   const rssMb = Math.max(...Object.values(rss))
   const rssDetails = Object.entries(rss).map(([name, value]) => [`rss ${name} MB`, value])
+  const all = [...goals, { text: `each process under ${RSS_GOAL_MB} MB`, met: rssMb < RSS_GOAL_MB }]
+  const missed = all.filter(({ met }) => !met).map(({ text }) => text)
   return {
     ...measured,
     ours: rounded(measured.ours),
@@ -20,12 +22,18 @@ export function finishResult({ rss, goal, met = true, ...measured }: Measured): 
     ceiling: { name: measured.ceiling.name, value: rounded(measured.ceiling.value) },
     ratios: roundedAll(measured.ratios),
     rssMb: rounded(rssMb),
-    goal: [goal, `each process under ${RSS_GOAL_MB} MB`].filter((part) => part !== undefined).join(', '),
-    met: met && rssMb < RSS_GOAL_MB,
+    goal: all.map(({ text }) => text).join('; '),
+    met: missed.length === 0,
+    missed,
     details: roundedAll({
       ...measured.details,
       ...Object.fromEntries(rssDetails),
       'load average': loadavg()[0] ?? 0,
     }),
+    ...(table && { table: roundedTable(table) }),
   }
+}
+
+function roundedTable(table: Readonly<Record<string, Row>>): Record<string, Row> {
+  return Object.fromEntries(Object.entries(table).map(([name, row]) => [name, roundedAll(row)]))
 }

@@ -40,22 +40,31 @@ export type Target =
 
 const SOURCE = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 
-/** `volflow up` on free ports; `main` is the program, by default its source. Throws with what it said when it does not come up. */
+export interface InstallationOptions {
+  /** The program; by default its source. */
+  readonly main?: string
+  /** For all of its processes. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Movers of data at the same time. */
+  readonly dataConcurrency?: number
+}
+
+/** `volflow up` on free ports. Throws with what it said when it does not come up. */
 export async function startInstallation(
   dataFolder: string,
   targets: Readonly<Record<string, Target>>,
   signal: AbortSignal,
-  main = SOURCE,
+  { main = SOURCE, env = {}, dataConcurrency = 2 }: InstallationOptions = {},
 ): Promise<Installation> {
   const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
-  await writeConfig(dataFolder, ports, targets)
+  await writeConfig(dataFolder, ports, { targets, dataConcurrency })
   const { promise: announced, resolve: onAnnounced } = Promise.withResolvers<void>()
   const temporaryFolder = join(dataFolder, 'tmp')
   await mkdir(temporaryFolder)
   const up = startProcess(process.execPath, [main, 'up', '--data', dataFolder], {
     // What a killed process leaves there goes with the data folder.
-    env: { TMPDIR: temporaryFolder },
+    env: { TMPDIR: temporaryFolder, ...env },
     onStdoutLine: (line) => {
       if (line.startsWith('volflow is up')) onAnnounced()
     },
@@ -92,7 +101,7 @@ export async function startInstallation(
 async function writeConfig(
   dataFolder: string,
   ports: { api: number; temporal: number; webUi: number },
-  targets: Readonly<Record<string, Target>>,
+  { targets, dataConcurrency }: { targets: Readonly<Record<string, Target>>; dataConcurrency: number },
 ): Promise<void> {
   const entries = Object.entries(targets).map(async ([name, target]) => {
     if (target.driver === 'directory') return [name, target] as const
@@ -106,6 +115,7 @@ async function writeConfig(
     api: { port: ports.api },
     temporal: { port: ports.temporal, uiPort: ports.webUi },
     targets: Object.fromEntries(await Promise.all(entries)),
+    workers: { dataConcurrency },
   }
   // JSON is YAML.
   await writeFile(join(dataFolder, 'volflow.yaml'), JSON.stringify(config, null, 2))

@@ -1,5 +1,5 @@
 /** What the kernel says about processes (Linux). */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 
 export interface ProcessInfo {
   readonly pid: number
@@ -20,12 +20,23 @@ export async function peakRssBytes(pid: number): Promise<number | undefined> {
   return kib === undefined ? undefined : Number(kib) * 1024
 }
 
+/** Lets `peakRssBytes` begin anew (proc(5), clear_refs). */
+export async function forgetPeakRss(pid: number): Promise<void> {
+  await writeFile(`/proc/${pid}/clear_refs`, '5')
+}
+
 /** Seconds of processor time of the process and its ended children; undefined when it is gone. */
 export async function cpuSeconds(pid: number): Promise<number | undefined> {
   const fields = await statFields(pid)
   // proc(5): utime, stime, cutime, cstime are fields 14 to 17; ours begin with field 3.
   const ticks = fields?.slice(11, 15).map(Number)
   return ticks?.reduce((total, value) => total + value / TICKS_PER_SECOND, 0)
+}
+
+/** Of those children of a process that have ended, and theirs. */
+export async function endedChildrenCpuSeconds(pid: number): Promise<number> {
+  const ticks = (await statFields(pid))?.slice(13, 15).map(Number) ?? []
+  return ticks.reduce((total, value) => total + value / TICKS_PER_SECOND, 0)
 }
 
 /** What the kernel shows to programs, whatever it uses inside. */

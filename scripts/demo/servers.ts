@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
-import { startProcess } from '../../block-io/process.ts'
+import { type RunningProcess, startProcess } from '../../block-io/process.ts'
 import { locate } from '../setup/locate.ts'
 
 export interface S3Server {
@@ -23,12 +23,38 @@ const CREDENTIALS = { accessKeyId: 'volflow-demo', secretAccessKey: 'volflow-dem
 export async function startS3(folder: string, signal: AbortSignal): Promise<S3Server | undefined> {
   const program = locate('versitygw')
   if (program === undefined) return undefined
-  const port = await freePort()
-  const server = startProcess(program, ['--quiet', '--port', `127.0.0.1:${port}`, 'posix', folder], {
-    env: { ROOT_ACCESS_KEY: CREDENTIALS.accessKeyId, ROOT_SECRET_KEY: CREDENTIALS.secretAccessKey },
-    onStdoutLine: () => {},
-  })
-  const endpoint = `http://127.0.0.1:${port}`
+  return startServer(signal, (address) =>
+    startProcess(program, ['--quiet', '--port', address, 'posix', folder], {
+      env: { ROOT_ACCESS_KEY: CREDENTIALS.accessKeyId, ROOT_SECRET_KEY: CREDENTIALS.secretAccessKey },
+      onStdoutLine: () => {},
+    }),
+  )
+}
+
+/** MinIO over a folder, with one bucket. */
+export async function startMinio(folder: string, signal: AbortSignal): Promise<S3Server> {
+  return startServer(signal, (address) =>
+    startProcess(locate('minio') ?? 'minio', ['server', '--quiet', '--address', address, folder], {
+      env: {
+        MINIO_ROOT_USER: CREDENTIALS.accessKeyId,
+        MINIO_ROOT_PASSWORD: CREDENTIALS.secretAccessKey,
+        MINIO_BROWSER: 'off',
+        MINIO_UPDATE: 'off',
+        // It keeps certificates there, and will not start without a home.
+        HOME: folder,
+      },
+      onStdoutLine: () => {},
+    }),
+  )
+}
+
+async function startServer(
+  signal: AbortSignal,
+  start: (address: string) => RunningProcess,
+): Promise<S3Server> {
+  const address = `127.0.0.1:${await freePort()}`
+  const server = start(address)
+  const endpoint = `http://${address}`
   try {
     const ended = server.exited.then((exit) => exit.failure ?? new Error('the S3 server ended'))
     await untilMade(endpoint, ended, signal)
