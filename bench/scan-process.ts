@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto'
 import { pathToFileURL } from 'node:url'
 import type * as Commit from '../backup-format/commit.ts'
 import type * as Repositories from '../backup-format/repository.ts'
+import type * as Unlock from '../backup-format/unlock.ts'
 import type * as Upload from '../backup-format/upload.ts'
 import type { DeviceSpec } from '../block-io/device.ts'
 import type * as Exports from '../block-io/export.ts'
@@ -21,12 +22,14 @@ const load = (path: string) => import(new URL(path, pathToFileURL(`${compiled}/`
 const { uploadBackup }: typeof Upload = await load('backup-format/upload.js')
 const { commitBackup }: typeof Commit = await load('backup-format/commit.js')
 const { createOrOpenRepository }: typeof Repositories = await load('backup-format/repository.js')
+const { createKeyring }: typeof Unlock = await load('backup-format/unlock.js')
 const { serveDevice }: typeof Exports = await load('block-io/export.js')
 const { openTarget, targetFactoryUrl }: typeof Registry = await load('drivers/backups/registry.js')
 const { LIMITS }: typeof Limits = await load('domain/limits.js')
 
 const targetSpec = { driver: 'directory', path: job.repository } as const
-const repository = await createOrOpenRepository(openTarget(targetSpec), Buffer.from(job.masterKey, 'hex'))
+const keyring = createKeyring(async () => [{ kind: 'key-file', key: Buffer.from(job.key, 'hex') }])
+const repository = await createOrOpenRepository(openTarget(targetSpec), keyring)
 const cpuBefore = await cpuSeconds()
 const startedMs = performance.now()
 const totals = await scan()

@@ -18,7 +18,7 @@ import { makeSampleVolume, VOLUME_BYTES } from './sample-volume.ts'
 /** What scan-process.ts is told. */
 export interface ScanJob {
   readonly repository: string
-  readonly masterKey: string
+  readonly key: string
   readonly device: BlockDevice
   readonly parentBackupId?: string
   readonly backupId?: string
@@ -79,7 +79,7 @@ async function ours(raw: string, folder: string, signal: AbortSignal): Promise<R
   const repository = join(folder, 'repository')
   await mkdir(repository)
   const parentBackupId = randomUUID()
-  const common = { repository, masterKey: randomBytes(32).toString('hex'), socketDirectory: folder }
+  const common = { repository, key: randomBytes(32).toString('hex'), socketDirectory: folder }
   const file = { sizeBytes: VOLUME_BYTES, blockdev: { driver: 'raw' }, plainFile: raw }
   const blockdev = { driver: 'qcow2', file: { driver: 'file', filename: qcow2 }, backing: null }
   const once = async (job: ScanJob): Promise<Usage & { newChunks: number }> => {

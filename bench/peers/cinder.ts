@@ -1,15 +1,12 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cinder, cinderPython } from '../../scripts/setup/cinder.ts'
 import type { S3Place } from '../s3-place.ts'
 import { runPeer, type Usage } from './run-peer.ts'
 
-const PYTHON = '/usr/bin/python3'
-const DRIVER = '/usr/lib/python3/dist-packages/cinder/backup/drivers/s3.py'
 const HARNESS = fileURLToPath(new URL('./cinder-driver.py', import.meta.url))
 
-/** Debian's packages cinder-common and python3-zstd. */
-export const hasCinder = () => existsSync(PYTHON) && existsSync(DRIVER)
+export const hasCinder = () => cinder.isPresent()
 
 export type CinderCompression = 'zlib' | 'zstd'
 
@@ -27,14 +24,15 @@ export function cinderAt(
     COMPRESSION: compression,
     SIZE_BYTES: String(sizeBytes),
     HOME: folder,
+    ...cinderPython.env,
   }
   const state = join(folder, `cinder-${compression}.json`)
-  const cinder = async (action: 'backup' | 'restore', path: string): Promise<Usage> => {
-    const { stdout } = await runPeer(PYTHON, [HARNESS, action, path, state], { env, signal })
+  const run = async (action: 'backup' | 'restore', path: string): Promise<Usage> => {
+    const { stdout } = await runPeer(cinderPython.command, [HARNESS, action, path, state], { env, signal })
     return JSON.parse(stdout)
   }
   return {
-    backup: (path: string) => cinder('backup', path),
-    restore: (path: string) => cinder('restore', path),
+    backup: (path: string) => run('backup', path),
+    restore: (path: string) => run('restore', path),
   }
 }

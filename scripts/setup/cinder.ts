@@ -13,7 +13,7 @@ const FOLDER = join(CACHE_FOLDER, 'cinder')
 const PACKAGES_FOLDER = join('usr', 'lib', 'python3', 'dist-packages')
 
 /** Debian's Python, which its packages are built for, and the environment in which it finds Cinder. */
-const cinderPython = {
+export const cinderPython = {
   command: '/usr/bin/python3',
   env: { PYTHONPATH: join(FOLDER, PACKAGES_FOLDER) },
 }

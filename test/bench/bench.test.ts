@@ -4,7 +4,7 @@ import { startProcess, type ProcessExit } from '../../block-io/process.ts'
 
 const RESULT = z.strictObject({
   name: z.string(),
-  unit: z.enum(['ms', 's', 'MiB/s']),
+  unit: z.enum(['ms', 's', 'MiB/s', 'MiB per CPU s']),
   ours: z.number().positive(),
   peers: z.record(z.string(), z.number()),
   ceiling: z.strictObject({ name: z.string(), value: z.number().positive() }),
@@ -12,6 +12,7 @@ const RESULT = z.strictObject({
   rssMb: z.number().positive(),
   goal: z.string(),
   met: z.boolean(),
+  missed: z.array(z.string()),
   details: z.record(z.string(), z.number()),
 })
 
@@ -22,7 +23,7 @@ test('the benchmarks are listed by name', async () => {
     .trim()
     .split('\n')
     .map((line) => line.split(' ', 1)[0])
-  expect(names).toEqual(['api-latency', 'image-to-volume', 'backup', 'restore', 'recovery'])
+  expect(names).toEqual(['api-latency', 'image-to-volume', 'backup', 'restore', 'scan', 'recovery'])
 })
 
 test('an unknown benchmark is a usage error that lists those there are', async () => {
