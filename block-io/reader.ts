@@ -2,7 +2,6 @@ import { type FileHandle, open } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
 import type { BlockReader, Extent, DeviceSpec } from './device.ts'
 import { fileError, requireRange } from './file-errors.ts'
-import { mapBlockdev } from './map.ts'
 import { openNbdReader } from './nbd/reader.ts'
 
 /** Opens the bytes that the spec names, in any thread. Throws DriverError, `notFound` when there is no such file. */
@@ -41,6 +40,8 @@ class FileReader implements BlockReader {
   async extents(offset: number, length: number): Promise<Extent[]> {
     requireRange(this.sizeBytes, offset, length)
     if (length === 0) return []
+    // Worker threads only read: what starts programs takes them longer to load than all the rest.
+    const { mapBlockdev } = await import('./map.ts')
     return mapBlockdev({ driver: 'raw', file: { driver: 'file', filename: this.#path } }, offset, length)
   }
 

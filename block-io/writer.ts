@@ -3,7 +3,6 @@ import { LIMITS } from '../domain/limits.ts'
 import type { BlockWriter, DeviceSpec } from './device.ts'
 import { fileError, requireRange } from './file-errors.ts'
 import { openNbdWriter } from './nbd/reader.ts'
-import { runProcess } from './process.ts'
 
 /** Opens what exists for writing within its size, in any thread. Throws DriverError. */
 export async function openWriter(target: DeviceSpec): Promise<BlockWriter> {
@@ -54,6 +53,8 @@ class FileWriter implements BlockWriter {
   }
 
   async #punchHole(offset: number, length: number): Promise<boolean> {
+    // See reader.ts: worker threads hardly ever come here.
+    const { runProcess } = await import('./process.ts')
     try {
       await runProcess('fallocate', ['--punch-hole', `--offset=${offset}`, `--length=${length}`, this.#path])
       return true

@@ -209,7 +209,7 @@ export const LIMITS = {
   /** qemu with 16 requests under way needs 240 MiB, if its up to 64 threads have small stacks and share two malloc arenas. */
   sandboxAddressSpaceBytes: GiB,
   sandboxStackBytes: MiB,
-  sandboxMallocArenas: 2,
+  exportMallocArenas: 2,
   sandboxOpenFiles: 64,
   /** Decompression of a user's image takes about 5 CPU-seconds per GiB here; more than four times that is a bomb. */
   sandboxCpuBaseSeconds: 30,

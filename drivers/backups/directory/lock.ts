@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError } from '../../../block-io/file-errors.ts'
-import { runProcess } from '../../../block-io/process.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { makeFolder } from './folders.ts'
@@ -24,6 +23,8 @@ export async function withLock<T>(folder: string, key: string, work: () => Promi
 }
 
 async function lock(descriptor: number, key: string): Promise<void> {
+  // Worker threads need no lock, and what starts programs takes longer to load than all the rest.
+  const { runProcess } = await import('../../../block-io/process.ts')
   const timeoutSeconds = String(LIMITS.targetLockMs / 1000)
   try {
     await runProcess('flock', ['--exclusive', '--timeout', timeoutSeconds, '3'], {

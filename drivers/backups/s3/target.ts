@@ -1,5 +1,6 @@
 /** A repository in a bucket of anything that speaks S3 with conditional writes. */
 import { Readable } from 'node:stream'
+import { crc32 } from 'node:zlib'
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -50,7 +51,8 @@ class Bucket {
     condition: Condition,
     signal?: AbortSignal,
   ): Promise<{ version: string } | 'conflict'> {
-    const input = { ...this.#object(key), Body: bytes, ContentLength: bytes.byteLength, ...condition }
+    const body = { Body: bytes, ContentLength: bytes.byteLength, ChecksumCRC32: checksum(bytes) }
+    const input = { ...this.#object(key), ...body, ...condition }
     const settled = async (): Promise<{ version: string } | 'conflict' | undefined> => {
       const current = await this.get(key, signal)
       if (isMet(condition, current)) return undefined
@@ -123,6 +125,13 @@ class Bucket {
 
 function isMet(condition: Condition, current: StoredObject | undefined): boolean {
   return 'IfMatch' in condition ? current?.version === condition.IfMatch : current === undefined
+}
+
+/** As S3 has it: base64 of big-endian bytes. A body that does not have it is refused. */
+function checksum(bytes: Uint8Array): string {
+  const crc = Buffer.alloc(4)
+  crc.writeUInt32BE(crc32(bytes))
+  return crc.toString('base64')
 }
 
 /** Into one buffer: joining pieces would take the memory twice. */
