@@ -62,7 +62,6 @@ async function backUp(source: DeviceSpec) {
     volume: { id: 'bench' },
     writerToken: 1,
     source,
-    changedExtents: 'unknown',
     threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
   })
   await commitBackup(repository, key)
