@@ -1,0 +1,121 @@
+/** Plays one ending and looks at what became of every operation in it. */
+import type { OperationKind } from '../../../domain/operations.ts'
+import { OPERATION_KINDS } from '../../../domain/operations.ts'
+import { ApiError } from '../../../sdk/errors.ts'
+import type { Operation } from '../../../sdk/types.ts'
+import { findViolations } from '../../checker/check.ts'
+import { restoreSha256 } from '../../checker/repository/restore.ts'
+import { fileSha256, volumeSha256 } from '../../checker/volume-sha256.ts'
+import { until } from '../steps.ts'
+import type { Cell, Ending } from './ending.ts'
+import { CASES, type Left } from './operations.ts'
+import { Scene } from './scene.ts'
+
+/** What the product promises: so long after everything is back, each operation has ended or advances. All of these are small: they end. */
+const PROMISED_MS = 60_000
+/** What a worker does behind the end of an operation, such as a recovery that removes what was left. */
+const TIDYING_MS = 60_000
+
+export interface Report {
+  /** Kind -> what is not as it should be. */
+  readonly problems: ReadonlyMap<OperationKind, readonly string[]>
+  /** Kind -> milliseconds from the return of everything to its end; negative: it had ended before. */
+  readonly endedAfterMs: ReadonlyMap<OperationKind, number>
+  /** What the checker found. */
+  readonly violations: readonly string[]
+}
+
+export function kindsOf(ending: Ending): OperationKind[] {
+  return OPERATION_KINDS.filter((kind) => !('none' in ending.cell(kind)))
+}
+
+export async function runEnding(ending: Ending): Promise<Report> {
+  await using scene = await Scene.open(kindsOf(ending), (await ending.options?.()) ?? {})
+  await ending.play(scene)
+  const open = ({ finishedAt }: Operation) => finishedAt === null
+  await until(
+    'all have ended',
+    async () => ![...(await scene.now()).values()].some(open),
+    2 * PROMISED_MS,
+  ).catch(() => undefined)
+  const endedAfterMs = new Map<OperationKind, number>()
+  for (const [kind, operation] of await scene.now()) {
+    const afterMs = Date.parse(operation.finishedAt ?? '') - scene.returnedAtMs
+    if (operation.finishedAt !== null) endedAfterMs.set(kind, afterMs)
+    if (afterMs > PROMISED_MS) scene.problem(kind, `ended ${afterMs} ms after everything was back`)
+    for (const problem of await wrongEnd(scene, kind, operation, ending.cell(kind)))
+      scene.problem(kind, problem)
+  }
+  let violations: string[] = []
+  const isClean = async () => (violations = await findViolations(scene.checked())).length === 0
+  await until('it is clean', isClean, TIDYING_MS).catch(() => undefined)
+  return { problems: scene.problems, endedAfterMs, violations }
+}
+
+async function wrongEnd(
+  scene: Scene,
+  kind: OperationKind,
+  operation: Operation,
+  cell: Cell,
+): Promise<string[]> {
+  if ('none' in cell) return []
+  const { state, error } = operation
+  const code = error?.code
+  if (state !== cell.ends || (cell.code !== undefined && code !== cell.code)) {
+    return [
+      `expected it to be ${cell.ends}${cell.code === undefined ? '' : ` (${cell.code})`}, got ${JSON.stringify(operation)}`,
+    ]
+  }
+  const left = CASES[kind].leaves[cell.ends]
+  const found = await leftBy(scene, operation).catch((reason: unknown) => String(reason))
+  if (left === 'gone' || found === 'gone' || typeof found === 'string')
+    return found === left
+      ? []
+      : [`expected it to leave ${JSON.stringify(left)}, got ${JSON.stringify(found)}`]
+  const wrong = Object.entries(expected(scene, left)).filter(([name, value]) => found[name] !== value)
+  return wrong.map(([name, value]) => `expected ${name} ${value} of what it left, got ${found[name]}`)
+}
+
+function expected(scene: Scene, { status, bytes, sizeBytes }: Left) {
+  return {
+    status,
+    ...(sizeBytes !== undefined && { sizeBytes }),
+    ...(bytes !== undefined && { sha256: scene.stock.sha256[bytes] }),
+  }
+}
+
+type Found = Record<string, string | number | null>
+
+/** The resource as the API shows it, and the hash of its bytes as they lie in their place. */
+async function leftBy(scene: Scene, { resourceType, resourceId: id }: Operation): Promise<Found | 'gone'> {
+  const { client } = scene
+  try {
+    switch (resourceType) {
+      case 'volume': {
+        const { status, sizeBytes, backend } = await client.showVolume(id)
+        if (status !== 'available') return { status, sizeBytes }
+        const folder = backend === 'files' ? 'volumes' : backend
+        return { status, sizeBytes, sha256: await volumeSha256(scene.inData(folder, 'volumes', id)) }
+      }
+      case 'snapshot':
+        return { status: (await client.showSnapshot(id)).status }
+      case 'image': {
+        const { status } = await client.showImage(id)
+        if (status !== 'active') return { status }
+        return { status, sha256: await fileSha256(scene.inData('images', 'images', id)) }
+      }
+      case 'backup': {
+        const { status, projectId: domain } = await client.showBackup(id)
+        if (status !== 'available') return { status }
+        const target = { kind: 'directory', path: scene.inData('backups') } as const
+        const masterKeyFile = scene.inData('keys', 'backup.key')
+        return { status, sha256: await restoreSha256({ target, masterKeyFile, domain, backupId: id }) }
+      }
+      case 'target':
+        return 'gone'
+    }
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return 'gone'
+    throw error
+  }
+}
