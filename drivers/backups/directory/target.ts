@@ -9,7 +9,7 @@ import type { BackupTarget } from '../../../backup-format/target.ts'
 import { fileError } from '../../../block-io/file-errors.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
-import { makeFolder, syncFolder } from './folders.ts'
+import { makeFolder, requireFolder, syncFolder, whileThere } from './folders.ts'
 import { withLock } from './lock.ts'
 import { listAbandoned, prepareTempFolder, removeAbandoned, writeTemp } from './temp-files.ts'
 import { walk } from './walk.ts'
@@ -26,20 +26,22 @@ export function openDirectoryTarget(folder: string): BackupTarget {
     kind: 'directory',
     putIfAbsent: async (key, bytes, { signal } = {}) => {
       const path = pathOf(key)
-      await ready()
-      if (await exists(path)) return confirmExisting(path)
-      const temp = await writeTemp(folder, bytes, signal)
-      try {
-        return await linkOnce(folder, temp, path)
-      } finally {
-        await unlink(temp)
-      }
+      return whileThere(folder, async () => {
+        await ready()
+        if (await exists(folder, path)) return confirmExisting(path)
+        const temp = await writeTemp(folder, bytes, signal)
+        try {
+          return await linkOnce(folder, temp, path)
+        } finally {
+          await unlink(temp)
+        }
+      })
     },
     replace: async (key, bytes, version) => {
       const path = pathOf(key)
       await ready()
-      return withLock(folder, key, async () => {
-        const current = await read(path)
+      const swap = async () => {
+        const current = await read(folder, path)
         if (current === undefined || versionOf(current) !== version) return 'conflict'
         const temp = await writeTemp(folder, bytes)
         await rename(temp, path).catch(async (error: unknown) => {
@@ -48,11 +50,12 @@ export function openDirectoryTarget(folder: string): BackupTarget {
         })
         await syncFolder(dirname(path))
         return { version: versionOf(bytes) }
-      })
+      }
+      return whileThere(folder, () => withLock(folder, key, swap))
     },
     get: async (key, { signal } = {}) => {
       signal?.throwIfAborted()
-      const bytes = await read(pathOf(key))
+      const bytes = await read(folder, pathOf(key))
       return bytes === undefined ? undefined : { bytes, version: versionOf(bytes) }
     },
     list: (prefix) => {
@@ -60,7 +63,9 @@ export function openDirectoryTarget(folder: string): BackupTarget {
       return walk(folder, prefix)
     },
     delete: async (key) => {
-      await unlink(pathOf(key)).catch((error: unknown) => (isMissing(error) ? undefined : fileError(error)))
+      await unlink(pathOf(key)).catch((error: unknown) =>
+        isMissing(error) ? requireFolder(folder) : fileError(error),
+      )
     },
     leftovers: { list: () => listAbandoned(folder), remove: () => removeAbandoned(folder) },
     close: async () => undefined,
@@ -99,15 +104,24 @@ async function tryLink(temp: string, path: string): Promise<'created' | 'exists'
   }
 }
 
-async function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    (error: unknown) => (isMissing(error) ? false : fileError(error)),
-  )
+async function exists(folder: string, path: string): Promise<boolean> {
+  try {
+    await access(path)
+    return true
+  } catch (error) {
+    if (!isMissing(error)) fileError(error)
+    await requireFolder(folder)
+    return false
+  }
 }
 
-async function read(path: string): Promise<Buffer | undefined> {
-  return readFile(path).catch((error: unknown) => (isMissing(error) ? undefined : fileError(error)))
+async function read(folder: string, path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (!isMissing(error)) fileError(error)
+    return requireFolder(folder)
+  }
 }
 
 /** The same on every machine that shares the folder. */

@@ -11,7 +11,6 @@ const FOLDER = '.tmp'
 const HOST = createHash('sha256').update(hostname()).digest('hex').slice(0, 16)
 
 export async function prepareTempFolder(folder: string): Promise<void> {
-  await stat(folder).catch(fileError)
   await makeFolder(folder, join(folder, FOLDER))
   await removeAbandoned(folder)
 }

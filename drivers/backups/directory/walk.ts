@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError } from '../../../block-io/file-errors.ts'
+import { requireFolder } from './folders.ts'
 
 /** Every object whose key begins with `prefix`. What is deleted meanwhile may or may not be among them. */
 export async function* walk(
@@ -17,8 +18,8 @@ async function* walkFolder(
   prefix: string,
 ): AsyncGenerator<{ key: string; sizeBytes: number }> {
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch((error: unknown) => {
-    if (isMissing(error) && folder !== '') return []
-    return fileError(error)
+    if (!isMissing(error)) return fileError(error)
+    return requireFolder(root).then(() => [])
   })
   for (const entry of entries) {
     const key = `${folder}${entry.name}`

@@ -9,7 +9,7 @@ import { Readable } from 'node:stream'
 import type { Blockdev, OpenDevice } from '../../../block-io/device.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
-import { asDriverCall, exists, ifPresent, syncPath } from '../../volumes/file/durable.ts'
+import { driverCalls, exists, ifPresent, syncPath } from '../../volumes/file/durable.ts'
 import { checkedId, isId } from '../../volumes/file/ids.ts'
 import type { DiskFormat, ImageStore, StagedBytes } from '../driver.ts'
 import { fileImageInventory } from './inventory.ts'
@@ -22,6 +22,7 @@ interface Layout {
 
 export async function openFileImageStore(path: string): Promise<ImageStore> {
   const layout = { images: join(path, 'images'), stages: join(path, 'stages') }
+  const asDriverCall = driverCalls([layout.images, layout.stages])
   await asDriverCall('open the image store', async () => {
     for (const directory of [layout.images, layout.stages]) await mkdir(directory, { recursive: true })
   })

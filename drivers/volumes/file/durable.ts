@@ -1,5 +1,6 @@
 /** Small steps on files that survive a power cut, and the errors of the file system in the words of drivers. */
 import { lstat, open } from 'node:fs/promises'
+import { basename } from 'node:path'
 import { getSystemErrorMessage } from 'node:util'
 import { DriverError, type DriverErrorKind } from '../../../domain/errors.ts'
 
@@ -21,6 +22,32 @@ export async function asDriverCall<T>(task: string, call: () => Promise<T>): Pro
     return await call()
   } catch (error) {
     throw toDriverError(task, error)
+  }
+}
+
+/**
+ * The same for calls on a place that lies in these folders. Without them it is away (a share that is not mounted), and nothing can be
+ * said about what is in it: worth another try.
+ */
+export function driverCalls(folders: readonly string[]): typeof asDriverCall {
+  return async (task, call) => {
+    try {
+      return await asDriverCall(task, call)
+    } catch (error) {
+      if (error instanceof DriverError && error.kind === 'notFound') await requireFolders(task, folders)
+      throw error
+    }
+  }
+}
+
+export async function requireFolders(task: string, folders: readonly string[]): Promise<void> {
+  for (const folder of folders) {
+    if (await exists(folder)) continue
+    const name = basename(folder)
+    throw new DriverError(
+      'transient',
+      `Expected to ${task}, but the folder ${name} is not there: is it mounted?`,
+    )
   }
 }
 

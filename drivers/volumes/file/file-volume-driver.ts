@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import type { OpenDevice } from '../../../block-io/device.ts'
 import type { CompactRequest, SnapshotRef, VolumeDriver } from '../driver.ts'
 import { checkAtLeast, checkDepth, checkSize, checkSizeIs, needChain, needClosed } from './checks.ts'
-import { asDriverCall, syncPath } from './durable.ts'
+import { driverCalls, syncPath } from './durable.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { compactDirectory } from './compact.ts'
 import { extendVolume } from './extend.ts'
@@ -26,6 +26,7 @@ import { writableChain } from './writable.ts'
 /** Volumes in a directory: reflinked raw files where the file system can, else raw files under qcow2 layers. */
 export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> {
   const layout = layoutOf(path)
+  const asDriverCall = driverCalls(Object.values<string>({ ...layout }))
   const reflink = await asDriverCall('open the backend directory', async () => {
     for (const directory of Object.values<string>({ ...layout })) {
       await mkdir(directory, { recursive: true })

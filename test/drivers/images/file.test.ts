@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
 import { expect, test } from 'vitest'
@@ -21,6 +21,23 @@ test('what a killed upload left is listed, and goes with the next upload or disc
   await store.writeStage(again, Readable.from([Buffer.from('whole')]), progress())
   await store.discardStage(discarded)
   expect(await readdir(join(path, 'stages'))).toEqual([again])
+})
+
+test('while its directory is not there nothing is said to be missing or deleted', async () => {
+  const path = await tempDir()
+  const store = await openImageStore({ driver: 'file', path })
+  const imageId = randomUUID()
+  await rename(path, `${path}.away`)
+  const calls = [
+    () => store.publish(imageId),
+    () => store.deleteImage(imageId),
+    () => store.discardStage(imageId),
+    () => store.openImage(imageId, 'raw'),
+    () => store.writeStage(imageId, Readable.from([Buffer.from('x')]), progress()),
+  ]
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ kind: 'transient' })
+  await rename(`${path}.away`, path)
+  await expect(store.publish(imageId)).rejects.toMatchObject({ kind: 'notFound' })
 })
 
 const small = await mountTmpfs(4)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { startProcess } from '../../../block-io/process.ts'
@@ -36,6 +36,29 @@ test('a new volume takes no space and a few milliseconds', async () => {
   const { blocks } = await stat(join(path, 'volumes', ids[0] ?? '', '0.raw'))
   expect(blocks).toBe(0)
   expect(times.toSorted((a, b) => a - b)[10]).toBeLessThan(50)
+})
+
+test('while its directory is not there, as a share that is not mounted, nothing is said to be missing, made or deleted', async () => {
+  const { driver, path, volumeId } = await openHere()
+  const ref = { volumeId, snapshotId: randomUUID() }
+  await driver.createSnapshot(ref)
+  const calls = [
+    () => driver.createVolume({ volumeId: randomUUID(), sizeBytes: MiB }),
+    () => driver.openVolume({ volumeId, access: 'read' }),
+    () => driver.extendVolume({ volumeId, sizeBytes: 4 * MiB }),
+    () => driver.deleteVolume({ volumeId }),
+    () => driver.deleteSnapshot(ref),
+    () => driver.cloneSnapshot({ ...ref, newVolumeId: randomUUID(), sizeBytes: 2 * MiB }),
+    () => driver.revertVolume({ ...ref, sizeBytes: 2 * MiB }),
+  ]
+  await rename(path, `${path}.away`)
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ kind: 'transient' })
+  // A mount point without its mount.
+  await mkdir(path)
+  for (const call of calls) await expect(call()).rejects.toMatchObject({ kind: 'transient' })
+  await rmdir(path)
+  await rename(`${path}.away`, path)
+  expect(await driver.list()).toEqual({ volumeIds: [volumeId], snapshots: [ref] })
 })
 
 test('a volume that a qemu process has open for writing is not snapshotted, extended or reverted; one that is read is snapshotted', async () => {
