@@ -8,6 +8,7 @@ import {
   releaseAttempt,
   renewAttempt,
   saveCheckpoint,
+  UNDO_ACTIVITY,
 } from '../database/operations/attempts.ts'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -42,9 +43,12 @@ export async function attempted<T>(
   work: (attempt: RunningAttempt) => Promise<T>,
 ): Promise<T> {
   const context = Context.current()
-  const attempt = await acquire(database, { operationId, activity: context.info.activityType })
+  const key = { operationId, activity: context.info.activityType }
+  const attempt = await acquire(database, key).catch((error: unknown) => {
+    throw toFailure(error, context.info.attempt)
+  })
   // Undo is not held up.
-  const pausable = attempt.activity !== 'releaseArtifact'
+  const pausable = attempt.activity !== UNDO_ACTIVITY
   const guard = new LeaseGuard(database, attempt, { cancellation: context.cancellationSignal, pausable })
   let failure: Error | undefined
   try {
@@ -84,6 +88,7 @@ class LeaseGuard {
   #renewedAtMs = Date.now()
   #movedAtMs = Date.now()
   #renewing: Promise<void> | undefined
+  #exit: NodeJS.Timeout | undefined
 
   constructor(
     database: Database,
@@ -120,6 +125,7 @@ class LeaseGuard {
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await this.#renewing
+    clearTimeout(this.#exit)
     if (!this.#abort.signal.aborted) await this.#renew()
   }
 
@@ -156,9 +162,9 @@ class LeaseGuard {
 
   #fenced(): void {
     if (this.#abort.signal.aborted) return
-    this.#abort.abort(new DriverError('transient', 'Another attempt has taken over.'))
+    this.#abort.abort(new DriverError('transient', 'Another attempt has taken over, or none may.'))
     // Whoever does not stop on request is stopped with its process: nothing of it may write when the lease is over.
-    setTimeout(() => process.exit(70), LIMITS.leaseRenewGraceMs / 2).unref()
+    this.#exit = setTimeout(() => process.exit(70), LIMITS.leaseRenewGraceMs / 2).unref()
   }
 }
 

@@ -1,5 +1,10 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
-import { DatabaseUnavailableError, DriverError, type DriverErrorKind } from '../domain/errors.ts'
+import {
+  DatabaseUnavailableError,
+  DriverError,
+  type DriverErrorKind,
+  OperationOverError,
+} from '../domain/errors.ts'
 import { PAUSED_FAILURE, retryDelayMs } from '../domain/retries.ts'
 
 /** Worth another try: nothing about the request has to change for it to succeed. */
@@ -24,6 +29,8 @@ export function toFailure(error: unknown, attempt: number): Error {
       nextRetryDelay: retryDelayMs(attempt),
     })
   }
+  if (error instanceof OperationOverError)
+    return ApplicationFailure.nonRetryable(error.message, 'operationOver')
   if (error instanceof DatabaseUnavailableError) {
     return ApplicationFailure.create({
       type: 'databaseUnavailable',

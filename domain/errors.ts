@@ -35,6 +35,15 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** Work of an operation that has ended, or that nobody waits for any more, arrived late: it must not be done. */
+export class OperationOverError extends Error {
+  override readonly name = 'OperationOverError'
+
+  constructor(operationId: string) {
+    super(`Operation ${operationId} has ended or was abandoned.`)
+  }
+}
+
 /** A request that cannot be accepted: answered with 4xx, and nothing was created. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'

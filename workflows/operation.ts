@@ -36,7 +36,7 @@ export async function runOperation<K extends OperationKind>(
   try {
     if (begun.cancelRequested) throw new CancelledFailure('Cancelled before it began')
     setCurrentDetails(`${begun.kind}: working`)
-    const worked = (await steps.work?.(spec)) ?? {}
+    const worked = (await steps.work?.(spec).catch(cancelledIfAsked)) ?? {}
     return await CancellationScope.nonCancellable(async () => {
       if (!(await control.enterCommit(operationId)))
         throw new CancelledFailure('Cancelled before the commit point')
@@ -52,6 +52,11 @@ export async function runOperation<K extends OperationKind>(
     await CancellationScope.nonCancellable(() => giveUp(operationId, error))
     throw error
   }
+}
+
+/** An attempt that vanishes while it is cancelled is not repeated: Temporal then reports the timeout, and not the cancellation. */
+function cancelledIfAsked(error: unknown): never {
+  throw CancellationScope.current().consideredCancelled ? new CancelledFailure('Cancelled') : error
 }
 
 /** Undo: releases every artifact, newest first, and writes the end. */

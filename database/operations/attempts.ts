@@ -1,3 +1,4 @@
+import { OperationOverError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import type { Progress } from '../../domain/progress.ts'
 import { recordEvent } from '../events/record.ts'
@@ -21,9 +22,12 @@ export interface Attempt extends AttemptKey {
   readonly controls: Controls
 }
 
+/** Undo goes on after the end of its operation. */
+export const UNDO_ACTIVITY = 'releaseArtifact'
+
 /**
  * Takes the lease for a new attempt. Returns the milliseconds to wait when an earlier attempt may still be writing: its lease has
- * neither run out nor been given back.
+ * neither run out nor been given back. Throws OperationOverError when the operation has ended or was abandoned: a late task.
  */
 export async function acquireAttempt(
   database: Database,
@@ -31,6 +35,8 @@ export async function acquireAttempt(
   nowMs: number,
 ): Promise<Attempt | { waitMs: number }> {
   return database.transaction().execute(async (tx) => {
+    if (key.activity !== UNDO_ACTIVITY && (await isOver(tx, key.operationId)))
+      throw new OperationOverError(key.operationId)
     const last = await tx
       .selectFrom('attempts')
       .selectAll()
@@ -65,7 +71,18 @@ export async function acquireAttempt(
   })
 }
 
-/** Undefined: a newer attempt has taken over, and this one must stop writing at once. */
+async function isOver(tx: Tx, operationId: string): Promise<boolean> {
+  const open = await tx
+    .selectFrom('operations')
+    .select('id')
+    .where('id', '=', operationId)
+    .where('state', 'in', ['pending', 'running'])
+    .where('abandonedAt', 'is', null)
+    .executeTakeFirst()
+  return open === undefined
+}
+
+/** Undefined: a newer attempt has taken over, or the operation was abandoned, and this one must stop writing at once. */
 export async function renewAttempt(
   database: Database,
   attempt: Attempt,
@@ -73,6 +90,7 @@ export async function renewAttempt(
   progress: Progress | undefined,
 ): Promise<Controls | undefined> {
   return database.transaction().execute(async (tx) => {
+    if (attempt.activity !== UNDO_ACTIVITY && (await isOver(tx, attempt.operationId))) return undefined
     const { numUpdatedRows } = await tx
       .updateTable('attempts')
       .set({ leaseExpiresAtMs: nowMs + LIMITS.leaseMs, ...(progress && { movedBytes: progress.movedBytes }) })
