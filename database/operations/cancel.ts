@@ -52,7 +52,12 @@ export async function cancelInTransaction(
     if (operation.cancelRequestedAt === null) await recordEvent(tx, operationId, 'cancel-requested')
     return 'requested'
   }
-  await tx.deleteFrom('artifacts').where('operationId', '=', operationId).execute()
+  // It made nothing yet; but what was uploaded was there before it, and remains to be removed.
+  await tx
+    .deleteFrom('artifacts')
+    .where('operationId', '=', operationId)
+    .where('kind', '!=', 'stage')
+    .execute()
   await endInTransaction(tx, operationId, { outcome: 'cancelled' })
   return 'ended'
 }

@@ -13,7 +13,7 @@ export interface Upload {
   readonly diskFormat: 'raw' | 'qcow2'
 }
 
-/** queued -> saving. Throws RequestError 404, or 409 when the image has data or another upload is under way. */
+/** queued -> saving. Throws RequestError 404, or 409 when the image has data, or another upload is under way or not yet cleared up. */
 export async function beginUpload(database: Database, actor: Actor, imageId: string): Promise<Upload> {
   return database.transaction().execute(async (tx) => {
     const image = await requireResource(tx, 'image', { id: imageId, projectId: actor.projectId })
@@ -24,11 +24,28 @@ export async function beginUpload(database: Database, actor: Actor, imageId: str
         `Expected image ${imageId} to be queued for an upload, but its status is ${image.status}.`,
       )
     }
+    await refuseRemains(tx, imageId)
     const row = { imageId, token: randomUUID(), leaseExpiresAtMs: Date.now() + LIMITS.uploadLeaseMs }
     await tx.insertInto('uploads').values(row).execute()
     await setStatus(tx, 'image', imageId, 'saving')
     return { imageId, token: row.token, store: image.store, diskFormat: image.diskFormat }
   })
+}
+
+/** What an earlier upload left in the store would be removed later, and the new bytes with it: both have the image's id. */
+async function refuseRemains(tx: Tx, imageId: string): Promise<void> {
+  const remains = await tx
+    .selectFrom('artifacts')
+    .select('operationId')
+    .where('kind', '=', 'stage')
+    .where('id', '=', imageId)
+    .executeTakeFirst()
+  if (remains === undefined) return
+  throw new RequestError(
+    409,
+    'uploadRemains',
+    `The bytes of an earlier upload of image ${imageId} are still being removed (operation ${remains.operationId}). Try again in a moment.`,
+  )
 }
 
 /** False: the lease was lost, and the bytes must not be written any more. */

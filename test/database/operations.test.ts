@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import type { Database } from '../../database/open.ts'
-import { listArtifacts } from '../../database/operations/artifacts.ts'
+import { requestAbandon } from '../../database/operations/abandon.ts'
+import { forgetArtifact, listArtifacts } from '../../database/operations/artifacts.ts'
 import {
   acquireAttempt,
   type Attempt,
@@ -14,6 +15,9 @@ import { requestCancel } from '../../database/operations/cancel.ts'
 import { enterCommit } from '../../database/operations/commit.ts'
 import { endOperation } from '../../database/operations/end.ts'
 import { requestVolume } from '../../database/requests/create-volume.ts'
+import { requestImage } from '../../database/requests/images.ts'
+import { beginUpload, completeUpload } from '../../database/requests/uploads.ts'
+import { OperationOverError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { actor, PLACES, statusOf, temporaryDatabase } from './database-fixture.ts'
@@ -75,6 +79,23 @@ test('a pending operation is cancelled at once; its workflow then finds nothing 
   expect(await listArtifacts(database, key.operationId, 'all')).toEqual([])
 })
 
+test('a pending upload that is cancelled leaves its stage to be removed, and the image waits for that', async () => {
+  const who = actor()
+  const { resourceId: imageId } = await requestImage(database, who, PLACES, { diskFormat: 'raw' })
+  const upload = await beginUpload(database, who, imageId)
+  const { operationId } = await completeUpload(database, who, upload, { sizeBytes: 1, md5: '', sha512: '' })
+  expect(await requestCancel(database, { operationId, projectId: 'p1' })).toBe('ended')
+  const [stage, ...others] = await listArtifacts(database, operationId, 'all')
+  expect(stage).toMatchObject({ kind: 'stage', id: imageId })
+  expect(others).toEqual([])
+  await expect(beginUpload(database, who, imageId)).rejects.toMatchObject({
+    status: 409,
+    code: 'uploadRemains',
+  })
+  if (stage !== undefined) await forgetArtifact(database, stage)
+  expect(await beginUpload(database, who, imageId)).toMatchObject({ imageId })
+})
+
 test('a cancel request and the commit point exclude each other', async () => {
   const first = await newVolume()
   await beginOperation(database, first.operationId)
@@ -121,6 +142,29 @@ test('a new attempt waits for the lease of the one before, and then the old one 
   expect(await renewAttempt(database, first, 20_000, undefined)).toBeUndefined()
   expect(await saveCheckpoint(database, first, 8 * MiB)).toBe(false)
   expect(await quietAtMs(database, operationId)).toBe(1_000 + 2 * LIMITS.leaseMs)
+})
+
+test('of an operation that has ended no late task begins, but its undo does', async () => {
+  const { operationId } = await newVolume()
+  await endOperation(database, operationId, { outcome: 'cancelled' })
+  await expect(take(operationId, 1_000)).rejects.toThrow(OperationOverError)
+  const undo = { operationId, activity: 'releaseArtifact' }
+  expect(await acquireAttempt(database, undo, 1_000)).toMatchObject({ token: 1 })
+})
+
+test('an abandoned operation takes the lease from whoever still works on it, but not from its undo', async () => {
+  const key = await newVolume()
+  await beginOperation(database, key.operationId)
+  const attempt = await take(key.operationId, 1_000)
+  const undo = await acquireAttempt(
+    database,
+    { operationId: key.operationId, activity: 'releaseArtifact' },
+    1_000,
+  )
+  expect(await renewAttempt(database, attempt, 2_000, undefined)).toBeDefined()
+  await requestAbandon(database, key)
+  expect(await renewAttempt(database, attempt, 3_000, undefined)).toBeUndefined()
+  expect(await renewAttempt(database, undo as Attempt, 3_000, undefined)).toBeDefined()
 })
 
 test('a released attempt is followed at once, and does not count as a crash', async () => {
