@@ -18,7 +18,7 @@ import { processTree } from './processes.ts'
 import { SUBREAPER } from './subreaper.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
-const READY_TIMEOUT_MS = 45_000
+const READY_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 40_000
 const START_ATTEMPTS_MAX = 3
 

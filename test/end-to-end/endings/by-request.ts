@@ -64,7 +64,7 @@ const cancelCommitted: Ending = {
 
 const resumed: Ending = {
   name: 'paused-resumed',
-  about: 'its project paused, then resumed',
+  about: 'its project paused, then resumed; what begins with its commit point ends meanwhile',
   cell: succeeds,
   play: async (scene) => {
     await pauseAll(scene)
@@ -155,12 +155,8 @@ const abandoned: Ending = {
 const deleted: Ending = {
   name: 'deleted',
   about: 'what it creates is deleted',
-  cell: (kind) => {
-    const { cancelled } = CASES[kind].leaves
-    return cancelled === 'gone' && kind !== 'collect-target'
-      ? { ends: 'cancelled' }
-      : { none: 'It creates nothing.' }
-  },
+  cell: (kind) =>
+    CASES[kind].creates === true ? { ends: 'cancelled' } : { none: 'It works on what exists already.' },
   play: async (scene) => {
     const { client } = scene
     await scene.startHeld()

@@ -16,6 +16,8 @@ export interface OperationCase {
   readonly moves?: true
   /** What there is to do is done after the commit point: it cannot be cancelled or paused once it has begun. */
   readonly commitsAtOnce?: true
+  /** The resource that it is about begins with it, and can be deleted meanwhile. */
+  readonly creates?: true
   readonly leaves: Readonly<Record<OperationOutcome, Left | 'gone'>>
 }
 
@@ -30,31 +32,32 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
   },
   'create-volume': {
     start: ({ client }) => client.createVolume({ sizeBytes: SIZE_BYTES }),
-    leaves: created('zeroes'),
+    ...created('zeroes'),
   },
   'create-volume-from-image': {
     start: ({ client, imageId }) => client.createVolume({ imageId }),
     moves: true,
-    leaves: created('image'),
+    ...created('image'),
   },
   'create-volume-from-snapshot': {
     start: ({ client, snapshotId }) => client.createVolume({ snapshotId, flatten: true }),
     moves: true,
-    leaves: created('image'),
+    ...created('image'),
   },
   'clone-volume': {
     start: ({ client, volumeId }) => client.createVolume({ sourceVolumeId: volumeId, flatten: true }),
     moves: true,
-    leaves: created('image'),
+    ...created('image'),
   },
   'restore-backup': {
     start: ({ client, backupId }) => client.createVolume({ backupId }),
     moves: true,
-    leaves: created('image'),
+    ...created('image'),
   },
   'upload-volume-to-image': {
     start: ({ client, uploadedId }) => client.uploadVolume(uploadedId, { diskFormat: 'raw' }),
     moves: true,
+    creates: true,
     leaves: { succeeded: { status: 'active', bytes: 'image' }, failed: 'gone', cancelled: 'gone' },
   },
   'restore-backup-into-volume': {
@@ -103,7 +106,7 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
   },
   'create-snapshot': {
     start: ({ client, volumeId }) => client.createSnapshot({ volumeId }),
-    leaves: created(),
+    ...created(),
   },
   'delete-snapshot': {
     start: ({ client, unusedSnapshotId }) => client.deleteSnapshot(unusedSnapshotId),
@@ -113,7 +116,7 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
   'create-backup': {
     start: ({ client, volumeId }) => client.createBackup({ volumeId }),
     moves: true,
-    leaves: created('image'),
+    ...created('image'),
   },
   'delete-backup': {
     start: ({ client, unusedBackupId }) => client.deleteBackup(unusedBackupId),
@@ -127,12 +130,15 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
   },
 }
 
-function created(bytes?: 'image' | 'zeroes'): OperationCase['leaves'] {
+function created(bytes?: 'image' | 'zeroes') {
   return {
-    succeeded: { status: 'available', ...(bytes !== undefined && { bytes }) },
-    failed: { status: 'error' },
-    cancelled: 'gone',
-  }
+    creates: true,
+    leaves: {
+      succeeded: { status: 'available', ...(bytes !== undefined && { bytes }) },
+      failed: { status: 'error' },
+      cancelled: 'gone',
+    },
+  } as const
 }
 
 /** Until the commit the volume is what it was. */
