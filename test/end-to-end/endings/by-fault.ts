@@ -5,9 +5,10 @@ import { onTestFinished } from 'vitest'
 import { workflowId } from '../../../domain/operations.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import { makeDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts'
+import { HAS_POSTGRES } from '../../support/postgres-wanted.ts'
 import { type Ending, succeeds } from './ending.ts'
 import { CASES } from './operations.ts'
-import { mountPlaces, movePlacesAway, setReadOnly } from './places.ts'
+import { CAN_MOUNT, mountPlaces, movePlacesAway, setReadOnly } from './places.ts'
 import type { Scene } from './scene.ts'
 
 const CRASHES = 5
@@ -30,6 +31,7 @@ const permanent: Ending = {
   name: 'permanent',
   about: 'a permanent failure (`invalid`): its places have become read-only',
   cell: () => ({ ends: 'failed', code: 'invalid' }),
+  isPossibleHere: CAN_MOUNT,
   options: () => Promise.resolve({ prepare: mountPlaces }),
   play: async (scene) => {
     const thaw = await scene.freeze('data-worker')
@@ -151,6 +153,7 @@ const databaseAway: Ending = {
     await sleep(OUTAGE_MS)
     await postgres?.startAgain()
   }),
+  isPossibleHere: HAS_POSTGRES,
   options: async () => {
     const server = await startPostgres()
     onTestFinished(() => server.remove())

@@ -15,6 +15,8 @@ export interface Ending {
   readonly cell: (kind: OperationKind) => Cell
   /** Starts the operations, brings the ending about and takes it back. How they end is looked at afterwards. */
   readonly play: (scene: Scene) => Promise<void>
+  /** Left out: on every machine. */
+  readonly isPossibleHere?: boolean
   readonly options?: () => Promise<InstallationOptions>
 }
 

@@ -5,7 +5,7 @@ import { kindsOf, type Report, runEnding } from './run-ending.ts'
 
 export function testEndings(endings: readonly Ending[], timeoutMs: number): void {
   for (const ending of endings) {
-    describe(`${ending.name}: ${ending.about}`, () => {
+    describe.skipIf(ending.isPossibleHere === false)(`${ending.name}: ${ending.about}`, () => {
       let running: Promise<Report> | undefined
       const report = () => (running ??= runEnding(ending).then((done) => told(ending, done)))
       test.for(kindsOf(ending))('%s', { timeout: timeoutMs }, async (kind) => {
