@@ -26,7 +26,7 @@ import { writableChain } from './writable.ts'
 /** Volumes in a directory: reflinked raw files where the file system can, else raw files under qcow2 layers. */
 export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> {
   const layout = layoutOf(path)
-  const asDriverCall = driverCalls(Object.values<string>({ ...layout }))
+  const asDriverCall = callsOn(layout)
   const reflink = await asDriverCall('open the backend directory', async () => {
     for (const directory of Object.values<string>({ ...layout })) {
       await mkdir(directory, { recursive: true })
@@ -87,6 +87,10 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
   }
 }
 
+function callsOn(layout: Layout): ReturnType<typeof driverCalls> {
+  return driverCalls(Object.values<string>({ ...layout }))
+}
+
 /** Asks the file system itself: can it share the blocks of two files? If not, it must at least know hard links. */
 async function probeReflink(scratch: string): Promise<boolean> {
   const probe = join(scratch, `probe~${randomBytes(6).toString('hex')}`)
@@ -103,6 +107,7 @@ async function probeReflink(scratch: string): Promise<boolean> {
 }
 
 function compactionIn(layout: Layout): (request: CompactRequest) => Promise<{ mergedLayers: number }> {
+  const asDriverCall = callsOn(layout)
   let last: Promise<unknown> = Promise.resolve()
   return ({ volumeId, ...merging }) =>
     asDriverCall(`merge the layers of volume ${volumeId}`, () => {

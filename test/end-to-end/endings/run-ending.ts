@@ -108,8 +108,8 @@ async function leftBy(scene: Scene, { resourceType, resourceId: id }: Operation)
         const { status, projectId: domain } = await client.showBackup(id)
         if (status !== 'available') return { status }
         const target = { kind: 'directory', path: scene.inData('backups') } as const
-        const masterKeyFile = scene.inData('keys', 'backup.key')
-        return { status, sha256: await restoreSha256({ target, masterKeyFile, domain, backupId: id }) }
+        const { backupKeyFile } = scene.checked()
+        return { status, sha256: await restoreSha256({ target, backupKeyFile, domain, backupId: id }) }
       }
       case 'target':
         return 'gone'
