@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { OperationKind } from '../../../domain/operations.ts'
 import { ApiError } from '../../../sdk/errors.ts'
 import type { Operation } from '../../../sdk/types.ts'
-import { until } from '../steps.ts'
 import { beforeCommit, type Ending, succeeds } from './ending.ts'
 import { CASES } from './operations.ts'
 import { movePlacesAway } from './places.ts'
@@ -12,7 +11,7 @@ import type { Scene } from './scene.ts'
 
 const PAUSED_WITHIN_MS = 5_000
 /** A retry that was asked for is told from one that came by itself by coming so much sooner. */
-const WAITING_FOR_LONG_MS = 10_000
+const WAITING_FOR_LONG_MS = 12_000
 const RETRIED_WITHIN_MS = 5_000
 /** A lease that somebody still renewed has to run out, and then recovery has to come round to it. */
 const ABANDONED_WITHIN_MS = 30_000
@@ -132,11 +131,8 @@ const retried: Ending = {
     await scene.each('waits for another try', (operation) => waitsMs(operation) > WAITING_FOR_LONG_MS)
     await bringBack()
     scene.returnedAtMs = Date.now()
-    await scene.forEach(scene.kinds, async ({ id }) => {
-      await scene.client.retryOperation(id)
-      const isRetried = async () => (await scene.client.showOperation(id)).nextRetryAt === null
-      await until('it is tried', isRetried, RETRIED_WITHIN_MS)
-    })
+    await scene.forEach(scene.kinds, async ({ id }) => void (await scene.client.retryOperation(id)))
+    await scene.each('is tried', ({ nextRetryAt }) => nextRetryAt === null, scene.kinds, RETRIED_WITHIN_MS)
   },
 }
 
