@@ -106,6 +106,8 @@ async function upload(
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: ({ doneBytes, totalBytes, objectBytes }) =>
         attempt.progress({ phase: 'uploading', doneBytes, totalBytes, movedBytes: objectBytes }),
+      // Where to go on is in the target's journal; that there is more of it is what tells a long backup from a poisonous one.
+      onCheckpoint: () => attempt.checkpoint(0),
     })
     const path = input.parentBackupId === null ? 'full' : 'incremental'
     const { newObjectBytes: movedBytes, dataChunks: chunks, newChunks } = totals

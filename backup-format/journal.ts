@@ -97,6 +97,7 @@ export class JournalWriter {
   readonly #repository: Repository
   readonly #record: BackupRecord
   readonly #uploadsMax: number
+  readonly #onWritten: () => Promise<void>
   #number: number
   #pages: JournalPage['pages'] = []
   #chunks: JournalPage['chunks'] = []
@@ -106,8 +107,17 @@ export class JournalWriter {
   #flushedAtMs = performance.now()
   #flushing: Promise<void> = Promise.resolve()
 
-  /** A page is due after `chunksMax` uploads. */
-  constructor(repository: Repository, record: BackupRecord, parts: UploadedParts, chunksMax: number) {
+  /** A page is due after `chunksMax` uploads; `onWritten` is called after each. */
+  constructor(
+    repository: Repository,
+    record: BackupRecord,
+    parts: UploadedParts,
+    {
+      chunksMax,
+      onWritten = () => Promise.resolve(),
+    }: { chunksMax: number; onWritten?: () => Promise<void> },
+  ) {
+    this.#onWritten = onWritten
     this.#repository = repository
     this.#record = record
     this.#number = parts.journalPages
@@ -155,5 +165,6 @@ export class JournalWriter {
     this.#flushedAtMs = performance.now()
     await writeJournalPage(this.#repository, this.#record, this.#number, page)
     this.#number += 1
+    await this.#onWritten()
   }
 }

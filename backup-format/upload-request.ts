@@ -12,6 +12,8 @@ export interface UploadRequest extends UploadIdentity {
   /** Waits until so many bytes may be moved. */
   readonly pace?: (bytes: number) => Promise<void>
   readonly onProgress?: (progress: UploadProgress) => void
+  /** What was uploaded so far will not be repeated, whatever happens. */
+  readonly onCheckpoint?: () => Promise<void>
   /** Where worker threads do the work; absent: this thread does it, with the repository's own target. */
   readonly threads?: ThreadTarget & { readonly count: number }
 }

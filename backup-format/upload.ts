@@ -50,7 +50,10 @@ export async function uploadFrom(
   const signal = AbortSignal.any([request.signal, stop.signal])
   // Uploads in work may be finished but not written down when the process dies: they are part of what is repeated.
   const { journalChunks = LIMITS.journalChunks } = request
-  const journal = new JournalWriter(repository, record.value, parts, journalChunks - executor.capacity)
+  const journal = new JournalWriter(repository, record.value, parts, {
+    chunksMax: journalChunks - executor.capacity,
+    ...(request.onCheckpoint !== undefined && { onWritten: request.onCheckpoint }),
+  })
   const inWork = createLine(LIMITS.pagesInWork)
   try {
     const pages = new PageUpload({ repository, request, opened, parent, reader, executor, journal, signal })

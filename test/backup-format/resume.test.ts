@@ -51,6 +51,18 @@ describe('an upload', () => {
     expect(keysOf(target, '/j/')).toEqual([])
   })
 
+  it('tells whenever more of it would survive a crash', async () => {
+    const { repository, target } = await memoryRepository()
+    const told: number[] = []
+    const onCheckpoint = async () => void told.push(keysOf(target, '/j/').length)
+    await uploadBackup(
+      repository,
+      uploadRequest(await makeImage(PATTERN), { journalChunks: 8, onCheckpoint }),
+    )
+    expect(told.length).toBeGreaterThan(1)
+    expect(told).toEqual(told.map((_, index) => index + 1))
+  })
+
   it('leaves a finished upload alone when it is repeated', async () => {
     const { repository, target } = await memoryRepository()
     const request = uploadRequest(await makeImage(PATTERN))

@@ -20,8 +20,10 @@ test('of 1,000 operations queued at once all end well, and 10 of another project
   )
   if (many === undefined || few === undefined) throw new Error('Expected two clients')
   await Promise.all(Array.from({ length: OPERATIONS }, () => many.createVolume({ sizeBytes: MiB })))
-  const queuedAt = new Date().toISOString()
-  await Promise.all(Array.from({ length: OTHERS }, () => few.createVolume({ sizeBytes: MiB })))
+  const accepted = await Promise.all(
+    Array.from({ length: OTHERS }, () => few.createVolume({ sizeBytes: MiB })),
+  )
+  const queuedAt = accepted.map(({ operation }) => operation.createdAt).toSorted()[OTHERS - 1] ?? ''
   const open = async () =>
     (await many.listOperations({ state: 'pending', limit: 1 })).items.length +
     (await many.listOperations({ state: 'running', limit: 1 })).items.length
@@ -40,9 +42,12 @@ test('of 1,000 operations queued at once all end well, and 10 of another project
   const after = [...all, ...others].filter((ended) => finished(ended) > queuedAt)
   const places = after.toSorted((a, b) => finished(a).localeCompare(finished(b)))
   const last = places.findLastIndex(({ projectId }) => projectId === 'few') + 1
+  const othersWaited = others.map(({ createdAt, startedAt, finishedAt }) =>
+    [startedAt, finishedAt].map((at) => (Date.parse(at ?? '') - Date.parse(createdAt)) / 1000).join('/'),
+  )
   const waits = all.map(({ createdAt, finishedAt }) => Date.parse(finishedAt ?? '') - Date.parse(createdAt))
   console.log(
-    `last of the other project: place ${last} of ${places.length}; longest wait ${Math.max(...waits) / 1000} s; largest process ${Math.round(peakBytes / MiB)} MiB`,
+    `last of the other project: place ${last} of ${places.length}; longest wait ${Math.max(...waits) / 1000} s; largest process ${Math.round(peakBytes / MiB)} MiB; the others began/ended after s: ${othersWaited.join(', ')}`,
   )
   expect(last).toBeLessThanOrEqual(FAIR_AMONG)
   expect(peakBytes).toBeLessThan(RSS_MAX_BYTES)
