@@ -1,5 +1,6 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/common'
 import {
+  ABANDONED,
   DatabaseUnavailableError,
   DriverError,
   type DriverErrorKind,
@@ -29,8 +30,9 @@ export function toFailure(error: unknown, attempt: number): Error {
       nextRetryDelay: retryDelayMs(attempt),
     })
   }
+  // Only of an abandoned operation is the workflow perhaps still there to see this.
   if (error instanceof OperationOverError)
-    return ApplicationFailure.nonRetryable(error.message, 'operationOver')
+    return ApplicationFailure.nonRetryable(ABANDONED.message, ABANDONED.code)
   if (error instanceof DatabaseUnavailableError) {
     return ApplicationFailure.create({
       type: 'databaseUnavailable',

@@ -8,10 +8,11 @@ import {
   openOperations,
   operationToDispatch,
 } from '../database/operations/dispatch.ts'
+import { ABANDONED } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { workflowId } from '../domain/operations.ts'
 import { tellWorkflow } from './cancel.ts'
-import { ABANDONED, giveUp, startRecovery } from './recovery.ts'
+import { giveUp, startRecovery } from './recovery.ts'
 import { waitingOf } from './waiting.ts'
 
 /**

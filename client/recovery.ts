@@ -2,6 +2,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client'
 import type { Database } from '../database/open.ts'
 import { requestAbandon } from '../database/operations/abandon.ts'
 import { operationToDispatch } from '../database/operations/dispatch.ts'
+import { ABANDONED } from '../domain/errors.ts'
 import { type OperationKind, workflowId } from '../domain/operations.ts'
 import { CONTROL_QUEUE } from '../domain/queues.ts'
 
@@ -33,8 +34,6 @@ export async function abandonOperation(
   const operation = await operationToDispatch(database, key.operationId)
   if (operation !== undefined) await giveUp(client, operation, ABANDONED).catch(() => undefined)
 }
-
-export const ABANDONED: GivenUp = { code: 'abandoned', message: 'The operation was abandoned on request.' }
 
 export async function giveUp(
   client: Client,

@@ -35,6 +35,9 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** How an operation ends that somebody gave up. */
+export const ABANDONED = { code: 'abandoned', message: 'The operation was abandoned on request.' } as const
+
 /** Work of an operation that has ended, or that nobody waits for any more, arrived late: it must not be done. */
 export class OperationOverError extends Error {
   override readonly name = 'OperationOverError'
