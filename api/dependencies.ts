@@ -21,12 +21,20 @@ export interface ApiDependencies {
   readonly abandon: (key: OperationKey) => Promise<void>
   readonly places: PlaceNames
   readonly imageStores: ReadonlyMap<string, ImageStore>
+  readonly webhooks: WebhookRules
   readonly logger: Logger
   readonly isReady: () => Promise<Readiness>
   /** Names besides the loopback ones under which the API may be called. */
   readonly allowedHosts?: readonly string[]
   /** Default: LIMITS.imageSizeMaxBytes. */
   readonly imageSizeMaxBytes?: number
+}
+
+export interface WebhookRules {
+  /** The URL in its normal form. Throws RequestError 400 when nothing may be sent there. */
+  readonly checkUrl: (url: string) => string
+  /** Derived each time: it is stored nowhere. */
+  readonly secretOf: (webhookId: string, generation: number) => { secret: string; fingerprint: string }
 }
 
 interface Readiness {

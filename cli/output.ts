@@ -11,7 +11,7 @@ export function printTable(
   page: { items: unknown; next: string | number | null },
   columns: readonly string[],
   rows: readonly Row[],
-  nextOption: '--marker' | '--after' = '--marker',
+  nextOption: '--marker' | '--after' | '--before' = '--marker',
 ): void {
   printResult(session, page, () => formatTable(process.stdout, columns, rows))
   if (page.next === null || session.json) return

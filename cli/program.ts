@@ -8,6 +8,7 @@ import { scheduleCommands } from './commands/schedule.ts'
 import { snapshotCommands } from './commands/snapshot.ts'
 import { targetCommands } from './commands/target.ts'
 import { volumeCommands } from './commands/volume.ts'
+import { webhookCommands } from './commands/webhook.ts'
 import { addGlobalOptions } from './session.ts'
 
 /** All commands that work over HTTP; the composition root adds those that run the service. Run it with `runProgram`. */
@@ -28,10 +29,11 @@ export function createProgram(): Command {
   backendCommands(program)
   projectCommands(program)
   eventCommands(program)
+  webhookCommands(program)
   program.addHelpText('after', HELP)
   return program
 }
 
 const HELP = `
-Images, volumes, snapshots, backups and schedules are given by id or by name.
+Images, volumes, snapshots, backups, schedules and webhooks are given by id or by name.
 Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 conflict, 5 API not reachable, 6 cancelled, 130 Ctrl-C.`

@@ -10,7 +10,7 @@ interface Named {
   readonly createdAt: string
 }
 
-export type ResourceNoun = 'image' | 'volume' | 'snapshot' | 'backup' | 'schedule'
+export type ResourceNoun = 'image' | 'volume' | 'snapshot' | 'backup' | 'schedule' | 'webhook'
 
 /** More than this many of one name are not listed. */
 const CANDIDATES_MAX = 20
@@ -27,6 +27,7 @@ export async function resolve({ client }: Session, noun: ResourceNoun, idOrName:
     snapshot: (filter) => client.listSnapshots(filter),
     backup: (filter) => client.listBackups(filter),
     schedule: (filter) => client.schedules.list(filter),
+    webhook: (filter) => client.webhooks.list(filter),
   }
   const { items } = await lists[noun]({ name: idOrName, limit: CANDIDATES_MAX })
   const [found] = items

@@ -29,10 +29,13 @@ const STATUS_STYLES: Readonly<Record<string, Style>> = {
   available: 'green',
   active: 'green',
   succeeded: 'green',
+  delivered: 'green',
   error: 'red',
+  failing: 'red',
   error_deleting: 'red',
   failed: 'red',
   cancelled: 'yellow',
+  disabled: 'yellow',
 }
 
 export function statusStyle(status: string): Style {

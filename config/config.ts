@@ -74,6 +74,16 @@ export const configSchema = z.strictObject({
   backupKeyFile: z.string().default('keys/backup.key'),
   /** Instead of the key file: holds a passphrase and nothing else, readable by its owner alone. */
   backupPassphraseFile: z.string().optional(),
+  webhooks: z
+    .strictObject({
+      /** From this key the secrets of all webhooks are derived: the API and the control workers need the same one. As the one above. */
+      keyFile: z.string().default('keys/webhook.key'),
+      /** Also without TLS: whoever is on the way can read what is sent. */
+      allowHttp: z.boolean().default(false),
+      /** Networks that are not public and may be sent to all the same, such as 10.1.0.0/16. */
+      allowedNetworks: z.array(z.union([z.cidrv4(), z.cidrv6()])).default([]),
+    })
+    .prefault({}),
   workers: z
     .strictObject({
       /** Movers of data at the same time, per backend. */

@@ -20,6 +20,9 @@ const SETTINGS = [
   'health.port',
   'backupKeyFile',
   'backupPassphraseFile',
+  'webhooks.keyFile',
+  'webhooks.allowHttp',
+  'webhooks.allowedNetworks',
 ] as const
 
 type Tree = Record<string, unknown>

@@ -59,6 +59,7 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     ...(config.backupPassphraseFile !== undefined && {
       backupPassphraseFile: absolute(config.backupPassphraseFile),
     }),
+    webhooks: { ...config.webhooks, keyFile: absolute(config.webhooks.keyFile) },
   }
 }
 

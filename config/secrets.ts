@@ -5,24 +5,41 @@ import { z } from 'zod'
 
 const KEY_BYTES = 32
 
-/** Opens the repositories of all targets; made when there is none. Two processes that start together end up with the same one. */
+const BACKUP_KEY_LOST = 'or use the recovery key: volflow target keys add --help'
+const WEBHOOK_KEY_LOST =
+  'or remove it and give each webhook a new secret: volflow webhook rotate-secret --help'
+
+/** Opens the repositories of all targets; made when there is none. */
 export async function loadBackupKey(file: string): Promise<Uint8Array> {
   return (await readBackupKey(file)) ?? (await makeBackupKey(file))
 }
 
 /** Undefined: there is no such file. */
-export async function readBackupKey(file: string): Promise<Uint8Array | undefined> {
+export function readBackupKey(file: string): Promise<Uint8Array | undefined> {
+  return readKey(file, BACKUP_KEY_LOST)
+}
+
+export function makeBackupKey(file: string): Promise<Uint8Array> {
+  return makeKey(file, BACKUP_KEY_LOST)
+}
+
+/** From which the secrets of webhooks are derived; made when there is none. */
+export async function loadWebhookKey(file: string): Promise<Uint8Array> {
+  return (await readKey(file, WEBHOOK_KEY_LOST)) ?? (await makeKey(file, WEBHOOK_KEY_LOST))
+}
+
+async function readKey(file: string, elseDo: string): Promise<Uint8Array | undefined> {
   const text = (await readIfThere(file))?.trim()
   if (text === undefined) return undefined
   if (new RegExp(`^[0-9a-fA-F]{${KEY_BYTES * 2}}$`).test(text))
     return new Uint8Array(Buffer.from(text, 'hex'))
   throw new Error(
-    `Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Put it back from your copy, or use the recovery key: volflow target keys add --help`,
+    `Expected ${file} to hold ${KEY_BYTES * 2} hex digits. Put it back from your copy, ${elseDo}`,
   )
 }
 
 /** Where there is none; of several who make it at once, all get the first one's. */
-export async function makeBackupKey(file: string): Promise<Uint8Array> {
+async function makeKey(file: string, elseDo: string): Promise<Uint8Array> {
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
   const draft = `${file}.${randomBytes(8).toString('hex')}`
   const handle = await open(draft, 'wx', 0o600)
@@ -37,7 +54,7 @@ export async function makeBackupKey(file: string): Promise<Uint8Array> {
     if (error.code !== 'EEXIST') throw error
   })
   await rm(draft)
-  const key = await readBackupKey(file)
+  const key = await readKey(file, elseDo)
   if (key !== undefined) return key
   throw new Error(`Expected ${file} to be there after it was made, somebody removed it.`)
 }

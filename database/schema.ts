@@ -3,6 +3,7 @@ import type { Artifact } from '../domain/artifacts.ts'
 import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
+import type { DeliveryOutcome } from '../domain/webhooks.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
 export interface Schema {
@@ -23,6 +24,8 @@ export interface Schema {
   scheduleAlarms: ScheduleAlarmsTable
   events: EventsTable
   eventLog: EventLogTable
+  webhooks: WebhooksTable
+  webhookDeliveries: WebhookDeliveriesTable
 }
 
 interface ResourceColumns {
@@ -285,4 +288,57 @@ export interface EventLogTable {
   id: number
   lastId: number
   prunedId: number
+}
+
+export interface WebhooksTable {
+  id: string
+  projectId: string
+  userId: string
+  name: string | null
+  url: string
+  /** JSON array of event types; null: all but `progress`. */
+  eventTypes: string | null
+  /** JSON array of operation kinds; null: all. */
+  kinds: string | null
+  /** Only operations about this resource. */
+  resourceId: string | null
+  /** The secret is derived from the installation's key, the id and this; each rotation adds one. */
+  secretGeneration: number
+  /** Of the secret, by which a process with another key knows that it must not sign. */
+  secretFingerprint: string
+  /** Until then the secret of the generation before signs, too. */
+  oldSecretUntil: string | null
+  enabled: number
+  disabledReason: string | null
+  /** All events up to this one were delivered, or do not concern it. */
+  cursorId: number
+  /** Deliveries so far: the number of the newest one. */
+  deliveryCount: Generated<number>
+  /** Failed tries in a row. */
+  failures: Generated<number>
+  failingSince: string | null
+  /** Epoch ms; 0: at once. */
+  nextTryAtMs: Generated<number>
+  lastError: string | null
+  lastErrorAt: string | null
+  lastSuccessAt: string | null
+  /** Grows with each turn and each change by a user; who holds an older one has lost its lease. */
+  leaseToken: Generated<number>
+  leaseExpiresAtMs: Generated<number>
+  createdAt: string
+  updatedAt: string | null
+}
+
+/** Tries to deliver, the newest of each webhook. */
+export interface WebhookDeliveriesTable {
+  webhookId: string
+  number: number
+  /** As in the message: `operation.ended`, … */
+  type: string
+  eventId: number | null
+  outcome: DeliveryOutcome
+  statusCode: number | null
+  error: string | null
+  durationMs: number | null
+  createdAt: string
 }

@@ -307,4 +307,36 @@ export const LIMITS = {
   alarmTimes: 10,
   /** Questions to Temporal about schedules at a time. */
   scheduleRequests: 16,
+  /** Of a project: each may keep a place among `webhookTurns` busy. */
+  webhooksMax: 20,
+  webhookUrlLengthMax: 2048,
+  /** How often the log is compared with the cursors: a query of some 100 µs. */
+  webhookPollMs: 100,
+  /** From the question to the name server to the last byte of the answer. Receivers shall answer first and work afterwards. */
+  webhookRequestMs: 10_000,
+  /** Nobody else delivers for a webhook meanwhile: a request, and some time to write down what became of it. */
+  webhookLeaseMs: 15_000,
+  /** So often a turn writes down how far it came, and renews its lease: what a kill can repeat. */
+  webhookSaveMs: 1_000,
+  /** Then others have their turn. */
+  webhookTurnMs: 10_000,
+  /** Webhooks that a control worker delivers for at a time; each has one request in flight. */
+  webhookTurns: 16,
+  /** Events that a turn reads at a time: some 100 KiB. */
+  webhookBatch: 100,
+  /** Of an answer's body, which nobody looks at: a longer one costs the connection. */
+  webhookResponseBytes: 64 * KiB,
+  webhookRetryMinMs: 1_000,
+  /** So soon a receiver that came back gets what it missed. */
+  webhookRetryMaxMs: 10 * 60_000,
+  /** A receiver that failed for so long is given up: two days before the events that it missed are removed. */
+  webhookFailureMaxMs: 5 * 86_400_000,
+  webhookErrorLengthMax: 500,
+  /** Deliveries of a webhook that are remembered, the newest. */
+  webhookDeliveriesKept: 200,
+  /** A longer backlog is not counted to its end. */
+  webhookBacklogShown: 1_000,
+  /** How long the secret before also signs, so that a receiver can be given the new one without haste. */
+  webhookOldSecretDefaultSeconds: 86_400,
+  webhookOldSecretMaxSeconds: 7 * 86_400,
 } as const

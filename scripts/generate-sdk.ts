@@ -37,6 +37,7 @@ async function describeApi(): Promise<OpenApiDocument> {
     abandon: () => Promise.resolve(),
     places: { backends: [], stores: [], targets: [] },
     imageStores: new Map(),
+    webhooks: { checkUrl: (url) => url, secretOf: () => ({ secret: '', fingerprint: '' }) },
     logger: pino({ enabled: false }),
     isReady: () => Promise.resolve({ ready: true, checks: {} }),
   })
@@ -63,6 +64,8 @@ async function typesOf({ components: { schemas } }: OpenApiDocument): Promise<st
   } as JSONSchema
   return compile(gathered, 'Schemas', {
     bannerComment: BANNER,
+    // Otherwise an array of at most ten is a choice of ten tuples.
+    ignoreMinAndMaxItems: true,
     style: { semi: false, singleQuote: true, trailingComma: 'all', printWidth: 110 },
   })
 }

@@ -42,6 +42,7 @@ import type {
   VolumeImageAccepted,
   VolumePage,
 } from './types.ts'
+import { WebhookClient } from './webhooks.ts'
 
 export interface ResourceFilter extends PageFilter {
   readonly name?: string
@@ -78,6 +79,7 @@ export interface UploadOptions extends RequestOptions {
 /** The native API. Methods throw ApiError for a refusal and UnreachableError where nobody answers. */
 export class VolflowClient {
   readonly schedules = new ScheduleClient((request) => this.#json(request))
+  readonly webhooks = new WebhookClient((request) => this.#json(request))
   readonly #options: ClientOptions
 
   constructor(options: ClientOptions) {

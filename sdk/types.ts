@@ -3,6 +3,18 @@
 export type PauseScheduleInput = {
   note?: string
 } | null
+export type RetryWebhookInput = {
+  /**
+   * Go on behind this event instead, to hear again or to leave out; 0: from the oldest that is kept; newest: from now on
+   */
+  after?: 'newest' | number
+} | null
+export type RotateWebhookSecretInput = {
+  /**
+   * For so long messages are signed with the old secret, too; default a day
+   */
+  oldSecretSeconds?: number
+} | null
 
 export interface Schemas {
   Accepted: Accepted
@@ -16,6 +28,7 @@ export interface Schemas {
   CreateScheduleInput: CreateScheduleInput
   CreateSnapshotInput: CreateSnapshotInput
   CreateVolumeInput: CreateVolumeInput
+  CreateWebhookInput: CreateWebhookInput
   ErrorAnswer: ErrorAnswer
   EventPage: EventPage
   ExtendVolumeInput: ExtendVolumeInput
@@ -35,7 +48,9 @@ export interface Schemas {
   RetentionDecision: RetentionDecision
   RetentionInput: RetentionInput
   RetentionPage: RetentionPage
+  RetryWebhookInput: RetryWebhookInput
   RevertVolumeInput: RevertVolumeInput
+  RotateWebhookSecretInput: RotateWebhookSecretInput
   Schedule: Schedule
   ScheduleAlarm: ScheduleAlarm
   SchedulePage: SchedulePage
@@ -47,11 +62,17 @@ export interface Schemas {
   SnapshotAccepted: SnapshotAccepted
   SnapshotPage: SnapshotPage
   UpdateScheduleInput: UpdateScheduleInput
+  UpdateWebhookInput: UpdateWebhookInput
   UploadVolumeInput: UploadVolumeInput
   Volume: Volume
   VolumeAccepted: VolumeAccepted
   VolumeImageAccepted: VolumeImageAccepted
   VolumePage: VolumePage
+  Webhook: Webhook
+  WebhookDelivery: WebhookDelivery
+  WebhookDeliveryPage: WebhookDeliveryPage
+  WebhookPage: WebhookPage
+  WebhookSecret: WebhookSecret
 }
 export interface Accepted {
   operation: Operation
@@ -334,6 +355,65 @@ export interface CreateVolumeInput {
    * From a snapshot or volume: copy everything, so that the volume shares nothing with it
    */
   flatten?: boolean
+}
+export interface CreateWebhookInput {
+  /**
+   * https, and not of a private network
+   */
+  url: string
+  name?: string | null
+  /**
+   * Only these; null, the default: all but `progress`
+   */
+  eventTypes?:
+    | (
+        | 'accepted'
+        | 'started'
+        | 'progress'
+        | 'attempt-failed'
+        | 'waiting'
+        | 'controls-changed'
+        | 'requeued'
+        | 'cancel-requested'
+        | 'abandoned'
+        | 'committing'
+        | 'ended'
+      )[]
+    | null
+  /**
+   * Only of operations of these kinds; null, the default: of all
+   */
+  kinds?:
+    | (
+        | 'upload-image'
+        | 'create-volume'
+        | 'create-volume-from-image'
+        | 'create-volume-from-snapshot'
+        | 'clone-volume'
+        | 'restore-backup'
+        | 'upload-volume-to-image'
+        | 'restore-backup-into-volume'
+        | 'reimage-volume'
+        | 'migrate-volume'
+        | 'delete-volume'
+        | 'extend-volume'
+        | 'revert-to-snapshot'
+        | 'delete-image'
+        | 'create-snapshot'
+        | 'delete-snapshot'
+        | 'create-backup'
+        | 'delete-backup'
+        | 'collect-target'
+      )[]
+    | null
+  /**
+   * Only of operations about this resource
+   */
+  resourceId?: string | null
+  /**
+   * Events wait while it is disabled; enabled again, it goes on where it was
+   */
+  enabled?: boolean
 }
 export interface ErrorAnswer {
   error: {
@@ -815,6 +895,65 @@ export interface UpdateScheduleInput {
   overlap?: 'skip' | 'wait'
   note?: string | null
 }
+export interface UpdateWebhookInput {
+  /**
+   * https, and not of a private network
+   */
+  url?: string
+  name?: string | null
+  /**
+   * Only these; null, the default: all but `progress`
+   */
+  eventTypes?:
+    | (
+        | 'accepted'
+        | 'started'
+        | 'progress'
+        | 'attempt-failed'
+        | 'waiting'
+        | 'controls-changed'
+        | 'requeued'
+        | 'cancel-requested'
+        | 'abandoned'
+        | 'committing'
+        | 'ended'
+      )[]
+    | null
+  /**
+   * Only of operations of these kinds; null, the default: of all
+   */
+  kinds?:
+    | (
+        | 'upload-image'
+        | 'create-volume'
+        | 'create-volume-from-image'
+        | 'create-volume-from-snapshot'
+        | 'clone-volume'
+        | 'restore-backup'
+        | 'upload-volume-to-image'
+        | 'restore-backup-into-volume'
+        | 'reimage-volume'
+        | 'migrate-volume'
+        | 'delete-volume'
+        | 'extend-volume'
+        | 'revert-to-snapshot'
+        | 'delete-image'
+        | 'create-snapshot'
+        | 'delete-snapshot'
+        | 'create-backup'
+        | 'delete-backup'
+        | 'collect-target'
+      )[]
+    | null
+  /**
+   * Only of operations about this resource
+   */
+  resourceId?: string | null
+  /**
+   * Events wait while it is disabled; enabled again, it goes on where it was
+   */
+  enabled?: boolean
+}
 export interface UploadVolumeInput {
   /**
    * Of the new image
@@ -875,4 +1014,125 @@ export interface VolumePage {
    * The marker of the next page; null: this is the last
    */
   next: string | null
+}
+export interface Webhook {
+  id: string
+  projectId: string
+  userId: string
+  name: string | null
+  url: string
+  eventTypes:
+    | (
+        | 'accepted'
+        | 'started'
+        | 'progress'
+        | 'attempt-failed'
+        | 'waiting'
+        | 'controls-changed'
+        | 'requeued'
+        | 'cancel-requested'
+        | 'abandoned'
+        | 'committing'
+        | 'ended'
+      )[]
+    | null
+  kinds:
+    | (
+        | 'upload-image'
+        | 'create-volume'
+        | 'create-volume-from-image'
+        | 'create-volume-from-snapshot'
+        | 'clone-volume'
+        | 'restore-backup'
+        | 'upload-volume-to-image'
+        | 'restore-backup-into-volume'
+        | 'reimage-volume'
+        | 'migrate-volume'
+        | 'delete-volume'
+        | 'extend-volume'
+        | 'revert-to-snapshot'
+        | 'delete-image'
+        | 'create-snapshot'
+        | 'delete-snapshot'
+        | 'create-backup'
+        | 'delete-backup'
+        | 'collect-target'
+      )[]
+    | null
+  resourceId: string | null
+  status: 'active' | 'failing' | 'disabled'
+  disabledReason: string | null
+  /**
+   * Everything up to this event was delivered, or is not for this webhook
+   */
+  lastEventId: number
+  /**
+   * Events that wait to be delivered; 1000: as many or more
+   */
+  backlog: number
+  /**
+   * Failed tries in a row
+   */
+  failures: number
+  failingSince: string | null
+  nextTryAt: string | null
+  lastError: string | null
+  lastErrorAt: string | null
+  lastSuccessAt: string | null
+  /**
+   * First digits of the SHA-256 of the secret
+   */
+  secretFingerprint: string
+  /**
+   * Until then messages are signed with the secret before, too
+   */
+  oldSecretUntil: string | null
+  /**
+   * ISO 8601, UTC
+   */
+  createdAt: string
+  updatedAt: string | null
+}
+export interface WebhookDelivery {
+  /**
+   * Counts the tries of the webhook
+   */
+  number: number
+  /**
+   * As in the message: `operation.ended`, `events.missing`, `webhook.test`
+   */
+  type: string
+  eventId: number | null
+  outcome: 'waiting' | 'delivered' | 'failed'
+  /**
+   * Of the answer, where there was one
+   */
+  statusCode: number | null
+  error: string | null
+  durationMs: number | null
+  /**
+   * ISO 8601, UTC
+   */
+  createdAt: string
+}
+export interface WebhookDeliveryPage {
+  items: WebhookDelivery[]
+  /**
+   * `before` of the next page; null: this is the last one
+   */
+  next: number | null
+}
+export interface WebhookPage {
+  items: Webhook[]
+  /**
+   * The marker of the next page; null: this is the last
+   */
+  next: string | null
+}
+export interface WebhookSecret {
+  webhook: Webhook
+  /**
+   * With which the receiver verifies signatures; shown here alone
+   */
+  secret: string
 }

@@ -13,6 +13,7 @@ import { openStores, placeNames } from './places.ts'
 import { queueChecks } from './queue-checks.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { createTemporalClient } from './temporal-connection.ts'
+import { webhookRules } from './webhooks.ts'
 
 /** Serves the HTTP API. Holds no state: any number may run, and kill -9 loses nothing that was answered. */
 export async function runApiServer(config: Config): Promise<void> {
@@ -28,6 +29,7 @@ export async function runApiServer(config: Config): Promise<void> {
     abandon: (key) => abandonOperation(client, database, key),
     places: placeNames(config),
     imageStores: await openStores(config),
+    webhooks: await webhookRules(config),
     allowedHosts: config.api.allowedHosts,
     logger,
     isReady: () => queueChecks(client, [CONTROL_QUEUE, ...Object.keys(config.backends).map(dataQueue)]),

@@ -4,7 +4,9 @@ import { applyChangedSchedules, reconcileSchedules } from '../client/schedules.t
 import { sweep } from '../client/sweeper.ts'
 import { pruneEvents } from '../database/events/prune.ts'
 import type { Database } from '../database/open.ts'
+import { advanceCursors } from '../database/webhooks/pending.ts'
 import { LIMITS } from '../domain/limits.ts'
+import type { WebhookDeliverer } from '../webhooks/deliverer.ts'
 import type { Logger } from './logger.ts'
 import { loop } from './loop.ts'
 import { applyRetentions, watchBackups } from './tend-schedules.ts'
@@ -12,12 +14,13 @@ import { applyRetentions, watchBackups } from './tend-schedules.ts'
 interface Loops {
   readonly client: Client
   readonly database: Database
+  readonly deliverer: WebhookDeliverer
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
 /** What keeps database and Temporal in step, and does what nobody has asked for. Several control workers may do it at once. */
-export function controlLoops({ client, database, logger, signal }: Loops): Promise<void>[] {
+export function controlLoops({ client, database, deliverer, logger, signal }: Loops): Promise<void>[] {
   const loops: readonly [name: string, intervalMs: number, step: () => Promise<void>][] = [
     ['sweep', LIMITS.sweepIntervalMs, () => sweep(client, database)],
     ['reconcile', LIMITS.reconcileIntervalMs, () => reconcile(client, database)],
@@ -26,7 +29,13 @@ export function controlLoops({ client, database, logger, signal }: Loops): Promi
     ['apply retentions', LIMITS.reconcileIntervalMs, () => applyRetentions(database)],
     ['watch backups', LIMITS.alarmIntervalMs, () => watchBackups(database, logger)],
     ['janitor', LIMITS.janitorIntervalMs, () => clearLeftovers(client, database)],
-    ['prune events', LIMITS.pruneIntervalMs, () => pruneEvents(database, Date.now())],
+    ['prune events', LIMITS.pruneIntervalMs, () => prune(database)],
+    ['webhooks', LIMITS.webhookPollMs, () => deliverer.step()],
   ]
   return loops.map(([name, intervalMs, step]) => loop(name, step, { intervalMs, signal, logger }))
+}
+
+async function prune(database: Database): Promise<void> {
+  await advanceCursors(database)
+  await pruneEvents(database, Date.now())
 }

@@ -12,6 +12,7 @@ import { placeNames } from './places.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { connectWorker, createTemporalClient } from './temporal-connection.ts'
 import { installRuntime } from './runtime.ts'
+import { openDeliverer } from './webhooks.ts'
 import { workerChecks } from './worker-checks.ts'
 
 /** Runs the workflows and their database steps, and the loops that keep database and Temporal in step. Touches no storage. */
@@ -20,6 +21,7 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
   installRuntime(logger)
   const signal = shutdownSignal()
   const database = await openConfiguredDatabase(config, { logger, signal })
+  const deliverer = await openDeliverer(config, { database, logger, signal })
   const client = await createTemporalClient(config)
   const connection = await connectWorker(config, { logger, signal })
   const worker = await Worker.create({
@@ -42,7 +44,8 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     database: databaseCheck(database),
     ...workerChecks(config, connection, [worker]),
   })
-  await Promise.all([worker.run(), ...controlLoops({ client, database, signal, logger })])
+  await Promise.all([worker.run(), ...controlLoops({ client, database, deliverer, signal, logger })])
+  await deliverer.drain()
   health.close()
   await connection.close()
   await client.connection.close()

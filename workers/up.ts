@@ -3,6 +3,7 @@ import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { execa } from 'execa'
 import type { Config } from '../config/config.ts'
+import { loadWebhookKey } from '../config/secrets.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { MiB } from '../domain/sizes.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -37,6 +38,7 @@ export async function up(config: Config): Promise<void> {
   const logFolder = join(config.dataFolder, 'log')
   await mkdir(logFolder, { recursive: true, mode: 0o700 })
   await configuredKeyring(config)
+  await loadWebhookKey(config.webhooks.keyFile)
   await (await openConfiguredDatabase(config, { logger, signal })).destroy()
   const services: RunningService[] = []
   const start = (name: string, args: readonly string[], heapMiB: number) =>

@@ -5,8 +5,8 @@ import {
   eventPosition,
   type EventRow,
   eventsAfter,
+  requireKept,
 } from '../../database/events/read.ts'
-import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
@@ -32,7 +32,7 @@ export function eventRoutes(app: App, context: ApiContext): void {
   const list = { tags, summary: 'List events, oldest first', querystring: LIST_QUERY }
   app.get('/events', { schema: { ...list, response: { 200: EVENT_PAGE, ...ERRORS } } }, async (request) => {
     const { limit, after = 0, ...filter } = request.query
-    checkKept(after, await eventPosition(database))
+    requireKept(after, await eventPosition(database))
     const rows = await eventsAfter(
       database,
       { ...filter, projectId: actorOf(request).projectId },
@@ -57,7 +57,7 @@ export function eventRoutes(app: App, context: ApiContext): void {
     const filter = { ...query, projectId: actorOf(request).projectId }
     const position = await eventPosition(database)
     const afterId = request.headers['last-event-id'] ?? after ?? position.lastId
-    checkKept(afterId, position)
+    requireKept(afterId, position)
     const watching = context.bell.watch(
       (event) =>
         event.projectId === filter.projectId &&
@@ -72,24 +72,6 @@ export function eventRoutes(app: App, context: ApiContext): void {
       watching.stop()
     }
   })
-}
-
-/** Refuses a position from which events are missing: the client must know that it does not see everything. */
-function checkKept(afterId: number, { lastId, prunedId }: EventPosition): void {
-  if (afterId > 0 && afterId < prunedId) {
-    throw new RequestError(
-      410,
-      'eventsExpired',
-      `Expected an event id from ${prunedId} on, got ${afterId}: older events were removed. Read what there is with after=0.`,
-    )
-  }
-  if (afterId > lastId) {
-    throw new RequestError(
-      400,
-      'unknownEvent',
-      `Expected an event id up to ${lastId}, the newest, got ${afterId}. Read what there is with after=0.`,
-    )
-  }
 }
 
 async function follow(

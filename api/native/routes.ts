@@ -14,6 +14,8 @@ import { targetRoutes } from './targets.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
 import { volumeActionRoutes } from './volume-actions.ts'
 import { volumeRoutes } from './volumes.ts'
+import { webhookActionRoutes } from './webhook-actions.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 /** The native API, below /operations/v1. */
 export function nativeRoutes(app: App, context: ApiContext): void {
@@ -32,4 +34,6 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   scheduleRoutes(app, context)
   scheduleActionRoutes(app, context)
   scheduleRetentionRoutes(app, context)
+  webhookRoutes(app, context)
+  webhookActionRoutes(app, context)
 }

@@ -1,6 +1,8 @@
+import { RequestError } from '../../domain/errors.ts'
 import type { EventType } from '../../domain/events.ts'
 import type { Database } from '../open.ts'
 import type { OperationRow } from '../operations/read.ts'
+import type { Tx } from '../resources.ts'
 
 export interface EventRow {
   readonly id: number
@@ -14,8 +16,6 @@ export interface EventFilter {
   readonly projectId: string
   readonly operationId?: string
   readonly resourceId?: string
-  /** Left out: of all types. */
-  readonly withoutType?: EventType
 }
 
 export interface EventPosition {
@@ -35,30 +35,66 @@ export async function eventsAfter(
     .selectFrom('events')
     .innerJoin('operations', 'operations.id', 'events.operationId')
     .selectAll('operations')
-    .select([
-      'events.id as eventId',
-      'events.type as eventType',
-      'events.createdAt as eventCreatedAt',
-      'events.payload as eventPayload',
-    ])
+    .select(EVENT_COLUMNS)
     .where('events.projectId', '=', filter.projectId)
     .where('events.id', '>', afterId)
     .orderBy('events.id')
     .limit(limit)
   if (filter.operationId !== undefined) query = query.where('events.operationId', '=', filter.operationId)
   if (filter.resourceId !== undefined) query = query.where('events.resourceId', '=', filter.resourceId)
-  if (filter.withoutType !== undefined) query = query.where('events.type', '!=', filter.withoutType)
-  const rows = await query.execute()
-  return rows.map(({ eventId, eventType, eventCreatedAt, eventPayload, ...operation }) => ({
+  return (await query.execute()).map(eventRowOf)
+}
+
+/** What a query selects besides the operation. */
+export const EVENT_COLUMNS = [
+  'events.id as eventId',
+  'events.type as eventType',
+  'events.createdAt as eventCreatedAt',
+  'events.payload as eventPayload',
+] as const
+
+interface EventColumns {
+  readonly eventId: number
+  readonly eventType: EventType
+  readonly eventCreatedAt: string
+  readonly eventPayload: string
+}
+
+export function eventRowOf({
+  eventId,
+  eventType,
+  eventCreatedAt,
+  eventPayload,
+  ...operation
+}: OperationRow & EventColumns): EventRow {
+  return {
     id: eventId,
     type: eventType,
     createdAt: eventCreatedAt,
     operation: { ...operation, ...(JSON.parse(eventPayload) as Partial<OperationRow>) },
-  }))
+  }
 }
 
-export async function eventPosition(database: Database): Promise<EventPosition> {
+export async function eventPosition(database: Database | Tx): Promise<EventPosition> {
   return database.selectFrom('eventLog').select(['lastId', 'prunedId']).executeTakeFirstOrThrow()
+}
+
+/** Refuses a position from which events are missing: who reads on from there must know that it does not see everything. */
+export function requireKept(afterId: number, { lastId, prunedId }: EventPosition): void {
+  if (afterId > 0 && afterId < prunedId) {
+    throw new RequestError(
+      410,
+      'eventsExpired',
+      `Expected an event id from ${prunedId} on, got ${afterId}: older events were removed. Read what there is with after=0.`,
+    )
+  }
+  if (afterId > lastId) {
+    throw new RequestError(
+      400,
+      'unknownEvent',
+      `Expected an event id up to ${lastId}, the newest, got ${afterId}. Read what there is with after=0.`,
+    )
+  }
 }
 
 export interface EventHead {

@@ -3,6 +3,7 @@ import * as initial from './001-initial.ts'
 import * as controls from './002-controls.ts'
 import * as events from './003-events.ts'
 import * as schedules from './004-schedules.ts'
+import * as webhooks from './005-webhooks.ts'
 import * as keptSnapshots from './008-kept-snapshots.ts'
 import * as plans from './012-plans.ts'
 
@@ -12,6 +13,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '002-controls': controls,
   '003-events': events,
   '004-schedules': schedules,
+  '005-webhooks': webhooks,
   '008-kept-snapshots': keptSnapshots,
   '012-plans': plans,
 }

@@ -6,6 +6,9 @@ import { PLACES } from '../database/database-fixture.ts'
 
 const [place = ''] = process.argv.slice(2)
 const unused = () => Promise.reject(new Error('Expected races to be among requests'))
+const notARace = () => {
+  throw new Error('Expected races to be about storage')
+}
 const database = await openDatabase(JSON.parse(place) as DatabasePlace)
 const app = createApi({
   database,
@@ -15,6 +18,7 @@ const app = createApi({
   abandon: unused,
   places: PLACES,
   imageStores: new Map(),
+  webhooks: { checkUrl: notARace, secretOf: notARace },
   logger: pino({ enabled: false }),
   isReady: async () => ({ ready: true, checks: {} }),
 })

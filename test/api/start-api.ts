@@ -10,6 +10,7 @@ import { requestCancel } from '../../database/operations/cancel.ts'
 import type { ImageStore } from '../../drivers/images/driver.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
+import { webhookRules } from '../../workers/webhooks.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
@@ -38,6 +39,9 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     abandon: (key) => requestAbandon(database, key),
     places: { backends: ['local'], stores: ['files'], targets: ['disk', 's3'] },
     imageStores: new Map([['files', store]]),
+    webhooks: await webhookRules({
+      webhooks: { keyFile: join(folder, 'webhook.key'), allowHttp: true, allowedNetworks: ['127.0.0.1/32'] },
+    }),
     logger: pino({ enabled: false }),
     isReady: async () => ({ ready: true, checks: { database: 'ok' } }),
     ...overrides,

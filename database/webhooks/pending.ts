@@ -1,0 +1,64 @@
+import { LIMITS } from '../../domain/limits.ts'
+import { EVENT_COLUMNS, eventPosition, type EventRow, eventRowOf } from '../events/read.ts'
+import type { Database } from '../open.ts'
+import { concerns } from './concern.ts'
+
+export interface PendingEvents {
+  /** Oldest first. */
+  readonly events: readonly EventRow[]
+  /** Between the cursor and this event some were removed. */
+  readonly missingUpToId?: number
+  /** There is nothing for it between the last of the events and this one. */
+  readonly seenUpToId: number
+}
+
+/** What a webhook has to be told behind an event. */
+export async function pendingEvents(
+  database: Database,
+  webhookId: string,
+  afterId: number,
+): Promise<PendingEvents> {
+  // In this order: whatever is not found has a larger id than the first position, or is covered by the second one.
+  const { lastId } = await eventPosition(database)
+  const rows = await database
+    .selectFrom(['webhooks', 'events'])
+    .innerJoin('operations', 'operations.id', 'events.operationId')
+    .selectAll('operations')
+    .select(EVENT_COLUMNS)
+    .where('webhooks.id', '=', webhookId)
+    .where('events.id', '>', afterId)
+    .where(concerns)
+    .orderBy('events.id')
+    .limit(LIMITS.webhookBatch)
+    .execute()
+  const { prunedId } = await eventPosition(database)
+  const events = rows.map(eventRowOf)
+  const isComplete = rows.length < LIMITS.webhookBatch
+  return {
+    events,
+    seenUpToId: isComplete ? Math.max(lastId, afterId) : (events.at(-1)?.id ?? afterId),
+    ...(prunedId > afterId ? { missingUpToId: prunedId } : {}),
+  }
+}
+
+/**
+ * Moves cursors up to the events that webhooks wait for, past those that do not concern them, before the log is pruned: then a cursor
+ * that the log has left behind means that something was lost.
+ */
+export async function advanceCursors(database: Database): Promise<void> {
+  const { lastId, prunedId } = await eventPosition(database)
+  await database
+    .updateTable('webhooks')
+    .set((eb) => ({
+      cursorId: eb.fn.coalesce(
+        eb
+          .selectFrom('events')
+          .select((inner) => inner(inner.fn.min('events.id'), '-', 1).as('before'))
+          .where(concerns),
+        eb.val(lastId),
+      ),
+    }))
+    .where('cursorId', '>=', prunedId)
+    .where('cursorId', '<', lastId)
+    .execute()
+}
