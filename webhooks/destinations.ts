@@ -43,7 +43,8 @@ export class Destinations {
     const host = url.hostname.replace(/^\[|\]$/g, '')
     const address = LOCALHOST.test(host) ? '127.0.0.1' : host
     const range = ipaddr.isValid(address) ? this.forbiddenRangeOf(address) : undefined
-    if (range !== undefined) throw refusal(`Expected a public address, got one that is ${range}. ${ALLOW}`)
+    if (range !== undefined)
+      throw refusal(`Expected a public address, got one of another kind: ${range}. ${ALLOW}`)
     return url
   }
 
@@ -72,7 +73,7 @@ function refusal(message: string): RequestError {
 /** `carrierGradeNat` -> `carrier grade nat`. */
 function spoken(range: string): string {
   return range.replaceAll(
-    /([a-z])([A-Z])/g,
+    /([a-z0-9])([A-Z])/g,
     (_, before: string, letter: string) => `${before} ${letter.toLowerCase()}`,
   )
 }

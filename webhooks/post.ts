@@ -100,7 +100,7 @@ function checkedLookup(destinations: Destinations, resolveHost: ResolveHost): Lo
     const allowed = addresses.filter(({ address }) => destinations.forbiddenRangeOf(address) === undefined)
     if (allowed.length > 0) return allowed
     const range = destinations.forbiddenRangeOf(addresses[0]?.address ?? '')
-    throw new Error(`expected ${name} to have a public address, got one that is ${range}. ${ALLOW}`)
+    throw new Error(`expected ${name} to have a public address, got one of another kind: ${range}. ${ALLOW}`)
   })
   return (name, _options, callback) => lookup(name, callback as Parameters<typeof lookup>[1])
 }

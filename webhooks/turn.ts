@@ -86,8 +86,8 @@ class Turn {
       for (const event of pending.events) {
         if (!(await this.#deliver(eventMessage(id, event, this.#deps.view), event.id))) return
       }
-      isComplete = pending.events.length < LIMITS.webhookBatch
       this.#cursorId = pending.seenUpToId
+      isComplete = pending.isComplete
     }
   }
 

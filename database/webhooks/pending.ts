@@ -8,8 +8,10 @@ export interface PendingEvents {
   readonly events: readonly EventRow[]
   /** Between the cursor and this event some were removed. */
   readonly missingUpToId?: number
-  /** There is nothing for it between the last of the events and this one. */
+  /** With these, everything up to this event is known to have been told. */
   readonly seenUpToId: number
+  /** There were no more of them. */
+  readonly isComplete: boolean
 }
 
 /** What a webhook has to be told behind an event. */
@@ -33,10 +35,12 @@ export async function pendingEvents(
     .execute()
   const { prunedId } = await eventPosition(database)
   const events = rows.map(eventRowOf)
-  const isComplete = rows.length < LIMITS.webhookBatch
+  const isComplete = events.length < LIMITS.webhookBatch
   return {
     events,
-    seenUpToId: isComplete ? Math.max(lastId, afterId) : (events.at(-1)?.id ?? afterId),
+    isComplete,
+    // What came after the first look may be among them.
+    seenUpToId: Math.max(afterId, events.at(-1)?.id ?? 0, isComplete ? lastId : 0),
     ...(prunedId > afterId ? { missingUpToId: prunedId } : {}),
   }
 }

@@ -4,6 +4,7 @@ import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { createApi } from '../../api/app.ts'
 import type { ApiDependencies } from '../../api/dependencies.ts'
+import type { Config } from '../../config/config.ts'
 import { type Database, type DatabasePlace, openDatabase } from '../../database/open.ts'
 import { requestAbandon } from '../../database/operations/abandon.ts'
 import { requestCancel } from '../../database/operations/cancel.ts'
@@ -20,6 +21,7 @@ export interface TestApi {
   readonly place: DatabasePlace
   readonly store: ImageStore
   readonly dispatched: string[]
+  readonly webhooks: Config['webhooks']
   readonly url: string
   readonly client: VolflowClient
 }
@@ -31,6 +33,11 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
   const database = await openDatabase(place)
   const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
   const dispatched: string[] = []
+  const webhooks = {
+    keyFile: join(folder, 'webhook.key'),
+    allowHttp: true,
+    allowedNetworks: ['127.0.0.1/32'],
+  }
   const app = createApi({
     database,
     dispatch: async (operationId) => void dispatched.push(operationId),
@@ -39,9 +46,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     abandon: (key) => requestAbandon(database, key),
     places: { backends: ['local'], stores: ['files'], targets: ['disk', 's3'] },
     imageStores: new Map([['files', store]]),
-    webhooks: await webhookRules({
-      webhooks: { keyFile: join(folder, 'webhook.key'), allowHttp: true, allowedNetworks: ['127.0.0.1/32'] },
-    }),
+    webhooks: await webhookRules({ webhooks }),
     logger: pino({ enabled: false }),
     isReady: async () => ({ ready: true, checks: { database: 'ok' } }),
     ...overrides,
@@ -52,5 +57,14 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     await database.destroy()
     await remove()
   })
-  return { app, database, place, store, dispatched, url, client: new VolflowClient({ baseUrl: url }) }
+  return {
+    app,
+    database,
+    place,
+    store,
+    dispatched,
+    webhooks,
+    url,
+    client: new VolflowClient({ baseUrl: url }),
+  }
 }

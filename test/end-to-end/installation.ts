@@ -179,7 +179,7 @@ export class Installation implements AsyncDisposable {
         local: { kind: 'directory', path: inData('backups') },
         ...(this.#s3 === undefined ? {} : { s3: this.#s3.place }),
       },
-      secretFiles: [inData('s3.json'), inData('database-password')],
+      secretFiles: [inData('s3.json'), inData('database-password'), inData('keys/webhook.key')],
       ...(this.#database && { database: { url: this.#database.url, password: this.#database.password } }),
       ...options,
       ...(isUp && {
