@@ -27,3 +27,4 @@ random 24 | make volflow-password
 printf '{"accessKeyId":"%s","secretAccessKey":"%s"}\n' "$access" "$secret" | make s3.json
 # Keep a copy of this one somewhere safe: without it no backup can be read.
 random 32 | make backup.key
+random 32 | make webhook.key

@@ -92,6 +92,18 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     plant: ({ sql }) => sql(`delete from events where type = 'ended'`),
     found: /events of operation create-volume\/5{8}-.* are accepted$/,
   },
+  'a webhook beyond the log': {
+    plant: ({ sql }) => sql(`update webhooks set cursor_id = 3`),
+    found: /webhook 6{8}-.* is at the unknown event 3/,
+  },
+  'a delivery of a webhook that is gone': {
+    plant: ({ sql }) => sql(`delete from webhooks`),
+    found: /a delivery belongs to webhook 6{8}-.*, which is gone/,
+  },
+  'a test of a webhook that nobody sent': {
+    plant: ({ sql }) => sql(`update webhook_deliveries set outcome = 'waiting'`),
+    found: /a test of webhook 6{8}-.* is still waiting/,
+  },
   'a snapshot without its volume': {
     plant: ({ sql }) => sql(`update snapshots set volume_id = '${IDS.stranger}'`),
     found: /belongs to volume 9{8}-.*, which is gone/,

@@ -21,6 +21,9 @@ export interface Rows {
   readonly schedules: readonly Row[]
   readonly schedule_runs: readonly Row[]
   readonly events: readonly Row[]
+  readonly event_log: readonly Row[]
+  readonly webhooks: readonly Row[]
+  readonly webhook_deliveries: readonly Row[]
 }
 
 const TABLES = [
@@ -38,6 +41,9 @@ const TABLES = [
   'schedules',
   'schedule_runs',
   'events',
+  'event_log',
+  'webhooks',
+  'webhook_deliveries',
 ] as const satisfies readonly (keyof Rows)[]
 
 /** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
@@ -86,6 +92,7 @@ export function checkDatabase(rows: Rows): string[] {
       .filter((upload) => Number(upload.lease_expires_at_ms) < Date.now())
       .map((upload) => `database: upload of image ${upload.image_id} expired and is still there`),
     ...brokenStories(rows),
+    ...brokenWebhooks(rows),
     ...danglingReferences(rows),
   ]
 }
@@ -139,6 +146,22 @@ function brokenStories({ operations, events }: Rows): string[] {
       types.filter((type) => type === 'progress').length <= 1
     return isWhole ? [] : [`database: the events of operation ${kind}/${id} are ${types.join(', ')}`]
   })
+}
+
+/** Cursors are in the log, and deliveries belong to a webhook and are over. */
+function brokenWebhooks({ event_log: [log], webhooks, webhook_deliveries: deliveries }: Rows): string[] {
+  const ids = new Set(webhooks.map(({ id }) => id))
+  return [
+    ...webhooks
+      .filter((webhook) => Number(webhook.cursor_id) > Number(log?.last_id))
+      .map(({ id, cursor_id: cursorId }) => `database: webhook ${id} is at the unknown event ${cursorId}`),
+    ...deliveries
+      .filter((delivery) => !ids.has(delivery.webhook_id ?? ''))
+      .map((delivery) => `database: a delivery belongs to webhook ${delivery.webhook_id}, which is gone`),
+    ...deliveries
+      .filter(({ outcome }) => outcome === 'waiting')
+      .map((delivery) => `database: a test of webhook ${delivery.webhook_id} is still waiting`),
+  ]
 }
 
 function danglingReferences(rows: Rows): string[] {

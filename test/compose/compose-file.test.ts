@@ -126,10 +126,13 @@ test('volflow understands the configuration that is mounted, and finds each secr
   const config = await loadConfig('/var/lib/volflow', { VOLFLOW_CONFIG: join(ROOT, 'deploy/volflow.yaml') })
   const secrets = [
     config.backupKeyFile,
+    config.webhooks.keyFile,
     config.database?.passwordFile,
     ...Object.values(config.targets).map((target) => (target.driver === 's3' ? target.credentialsFile : '')),
   ]
-  expect(secrets).toEqual(['backup.key', 'volflow-password', 's3.json'].map((name) => `/run/secrets/${name}`))
+  expect(secrets).toEqual(
+    ['backup.key', 'webhook.key', 'volflow-password', 's3.json'].map((name) => `/run/secrets/${name}`),
+  )
 })
 
 // Neither passed nor skipped where there is nobody to ask.

@@ -37,6 +37,14 @@ export async function* hostChecks(config: Config): AsyncGenerator<CheckResult> {
     },
     () => keyFile(config.backupKeyFile),
   )
+  yield await probe(
+    {
+      where: 'host',
+      check: 'webhook key',
+      next: `chmod 600 ${config.webhooks.keyFile}. Without it each webhook needs a new secret.`,
+    },
+    () => keyFile(config.webhooks.keyFile),
+  )
   yield await probe({ where: 'host', check: 'open files', next: 'ulimit -n 4096' }, openFiles)
   yield await probe({ where: 'host', check: 'memory', next: 'Give the service more memory.' }, memory)
 }

@@ -16,6 +16,7 @@ export const IDS = {
   image: '33333333-3333-4333-8333-333333333333',
   backup: '44444444-4444-4444-8444-444444444444',
   operation: '55555555-5555-4555-8555-555555555555',
+  webhook: '66666666-6666-4666-8666-666666666666',
   stranger: '99999999-9999-4999-8999-999999999999',
 }
 
@@ -47,6 +48,9 @@ const TABLES = `
   create table schedules (id, paused);
   create table schedule_runs (id, schedule_id, outcome, operation_id);
   create table events (id, operation_id, type);
+  create table event_log (last_id);
+  create table webhooks (id, cursor_id);
+  create table webhook_deliveries (webhook_id, outcome);
 `
 
 export async function makeSample(folder: string): Promise<Sample> {
@@ -116,6 +120,9 @@ function rows(backupBytes: number): string {
     insert into backups values ('${IDS.backup}', '${PROJECT}', 'available', ${backupBytes}, 'local', null);
     insert into operations values ('${IDS.operation}', 'create-volume', 'succeeded', '2026-01-01T00:00:00Z', null);
     insert into idempotency_keys values ('key-1', '${IDS.operation}');
+    insert into event_log values (2);
+    insert into webhooks values ('${IDS.webhook}', 2);
+    insert into webhook_deliveries values ('${IDS.webhook}', 'delivered');
     insert into events values (1, '${IDS.operation}', 'accepted'), (2, '${IDS.operation}', 'ended');
   `
 }
