@@ -43,7 +43,7 @@ test('who follows the events sees every change once, although control worker and
   await following
   const ids = seen.map(({ id }) => id)
   expect(ids).toEqual([...new Set(ids)].toSorted((a, b) => a - b))
-  const { events } = readRows(installation)
+  const { events } = readRows(installation.checked())
   const logged = events.map(({ id, type }) => ({ id, type })).filter(({ type }) => isKept(String(type)))
   const told = seen.map(({ id, type }) => ({ id, type })).filter(({ type }) => isKept(type))
   expect(told).toEqual(logged)

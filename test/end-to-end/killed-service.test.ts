@@ -47,7 +47,7 @@ test('Ctrl-C hands over what runs: it ends in order and soon, and the next start
   expect(await installation.stop()).toBe(0)
   expect(Date.now() - stoppedAtMs).toBeLessThan(20_000)
   await expectNobodyWrites(installation)
-  const rows = readRows(installation)
+  const rows = readRows(installation.checked())
   expect(rows.operations.find(({ id }) => id === backup.id)).toMatchObject({ state: 'running' })
   expect(rows.attempts.filter(({ released }) => released === 0)).toEqual([])
   await installation.up()

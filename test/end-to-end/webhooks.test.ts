@@ -11,6 +11,8 @@ import { ended, MiB, until } from './steps.ts'
 
 const ALLOWING = { webhooks: { allowHttp: true, allowedNetworks: ['127.0.0.1/32'] } }
 const OUTAGE_MS = 3_000
+/** A new control worker has to start, and to wait for the lease of the one before. */
+const RECOVERY_MS = 60_000
 
 test('each event arrives, in order and signed, although the receiver is away for a while and the control worker is killed', async () => {
   await using installation = await Installation.start({ config: ALLOWING })
@@ -37,7 +39,7 @@ test('each event arrives, in order and signed, although the receiver is away for
   )
   await until('the control worker was killed', () => receiver.received.length >= 10)
   const { resourceId } = await Promise.race(volumes)
-  await until('a new one delivers', () => receiver.taken.length >= 12)
+  await until('a new one delivers', () => receiver.taken.length >= 12, RECOVERY_MS)
 
   await receiver.close()
   await ended(installation, client.deleteVolume(resourceId))
@@ -45,12 +47,16 @@ test('each event arrives, in order and signed, although the receiver is away for
   expect(await client.webhooks.show(webhook.id)).toMatchObject({ status: 'failing' })
   await receiver.open()
   await Promise.all(volumes)
-  await until('nothing waits', async () => {
-    const { status, backlog } = await client.webhooks.show(webhook.id)
-    return status === 'active' && backlog === 0
-  })
+  await until(
+    'nothing waits',
+    async () => {
+      const { status, backlog } = await client.webhooks.show(webhook.id)
+      return status === 'active' && backlog === 0
+    },
+    RECOVERY_MS,
+  )
 
-  const logged = readRows(installation)
+  const logged = readRows(installation.checked())
     .events.filter(({ type }) => type !== 'progress')
     .map(({ id }) => Number(id))
     .toSorted((a, b) => a - b)
@@ -66,4 +72,4 @@ test('each event arrives, in order and signed, although the receiver is away for
   const key = (await readFile(join(installation.dataFolder, 'keys/webhook.key'), 'utf8')).trim()
   const secrets = { 'the secret of a webhook': secret.slice('whsec_'.length), 'the key of webhooks': key }
   await expectClean(installation.checked({ secrets }))
-}, 120_000)
+}, 180_000)
