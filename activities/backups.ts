@@ -1,11 +1,9 @@
 import type { OpenDevice, DeviceSpec } from '../block-io/device.ts'
 import { serveDevice } from '../block-io/export.ts'
-import { collect } from '../backup-format/collect.ts'
 import { commitBackup } from '../backup-format/commit.ts'
 import { deleteBackup } from '../backup-format/delete.ts'
 import { restoreBackup } from '../backup-format/restore.ts'
 import { uploadBackup } from '../backup-format/upload.ts'
-import { hasOpenOperation } from '../database/operations/read.ts'
 import type { ChangedRanges } from '../drivers/volumes/driver.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
 import { DriverError } from '../domain/errors.ts'
@@ -13,6 +11,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
+import { collectOrPlan } from './collection.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { withRepository } from './repository.ts'
 
@@ -72,12 +71,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
 
     collect: (input: Input<'collect-target'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) =>
-        withRepository(deps, input.target, async (repository) => {
-          const abortable = async ({ backupId }: { backupId: string }) =>
-            !(await hasOpenOperation(deps.database, backupId))
-          const { outcome, deletedObjects } = await collect(repository, { abortable, signal: attempt.signal })
-          return { outcome, deletedObjects }
-        }),
+        withRepository(deps, input.target, (repository) => collectOrPlan(deps, input, repository, attempt)),
       ),
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Lists of what the collector is about to delete: 37 bytes per object, namely `c` or `s`, the id, the epoch (u32, little endian). Until
- * the collection is over, writers treat these objects as absent.
+ * Lists of what the collector is about to delete: 41 bytes per object, namely `c` or `s`, the id, the epoch and the length of the object
+ * (u32, little endian). Until the collection is over, writers treat these objects as absent.
  */
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -9,11 +9,12 @@ import type { BlobKind, BlobRef } from './names.ts'
 import type { Repository } from './repository.ts'
 import { readState, type RepositoryState } from './state.ts'
 
-const ITEM_BYTES = 37
+const ITEM_BYTES = 41
 const TAGS: Record<BlobKind, number> = { chunk: 0x63, page: 0x73 }
 
 export interface CondemnedBlob extends BlobRef {
   readonly kind: BlobKind
+  readonly sizeBytes: number
 }
 
 export function encodeCondemned(blobs: readonly CondemnedBlob[]): Buffer {
@@ -23,6 +24,7 @@ export function encodeCondemned(blobs: readonly CondemnedBlob[]): Buffer {
     bytes.writeUInt8(TAGS[blob.kind], start)
     bytes.write(blob.id, start + 1, 'hex')
     bytes.writeUInt32LE(blob.epoch, start + 33)
+    bytes.writeUInt32LE(blob.sizeBytes, start + 37)
   })
   return bytes
 }
@@ -41,6 +43,7 @@ export async function readCondemnedList(
       kind: bytes.readUInt8(start) === TAGS.chunk ? 'chunk' : 'page',
       id: bytes.toString('hex', start + 1, start + 33),
       epoch: bytes.readUInt32LE(start + 33),
+      sizeBytes: bytes.readUInt32LE(start + 37),
     }
   })
 }
@@ -52,7 +55,7 @@ export async function readCondemned(
 ): Promise<{ state: RepositoryState; condemned: KeySet }> {
   for (let attempt = 0; attempt < LIMITS.stateReadsMax; attempt += 1) {
     const state = (await readState(repository)).value
-    const condemned = await unite(repository, state, domain)
+    const condemned = await uniteLists(repository, state, domain)
     if (condemned !== undefined) return { state, condemned }
   }
   throw new DriverError(
@@ -62,7 +65,7 @@ export async function readCondemned(
 }
 
 /** Undefined: a list vanished, so the state has moved on. */
-async function unite(
+export async function uniteLists(
   repository: Repository,
   state: RepositoryState,
   domain: string,

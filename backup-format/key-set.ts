@@ -1,7 +1,7 @@
 import type { BlobRef } from './names.ts'
 
 const SLOT_WORDS = 4
-const SLOTS_MIN = 1024
+const SLOTS_MIN = 64
 
 /**
  * A set of (id, epoch), some 32 bytes each and outside the JavaScript heap: an object per key would cost five times as much. It keeps
@@ -17,42 +17,67 @@ export class KeySet {
 
   /** True when it was not in the set before. */
   add(ref: BlobRef): boolean {
+    return this.addWords(wordOf(ref.id, 0), wordOf(ref.id, 8), wordOf(ref.id, 16), ref.epoch)
+  }
+
+  has(ref: BlobRef): boolean {
+    return this.hasWords(wordOf(ref.id, 0), wordOf(ref.id, 8), wordOf(ref.id, 16), ref.epoch)
+  }
+
+  /** The same with the first 12 bytes of the id as big-endian numbers. */
+  addWords(first: number, second: number, third: number, epoch: number): boolean {
     if ((this.#size + 1) * 2 * SLOT_WORDS > this.#words.length) this.#grow()
-    const key = words(ref)
-    const slot = find(this.#words, key)
+    const slot = find(this.#words, first, second, third, epoch)
     if (this.#words[slot + 3] !== 0) return false
-    this.#words.set(key, slot)
+    put(this.#words, slot, first, second, third, epoch)
     this.#size += 1
     return true
   }
 
-  has(ref: BlobRef): boolean {
-    return this.#words[find(this.#words, words(ref)) + 3] !== 0
+  hasWords(first: number, second: number, third: number, epoch: number): boolean {
+    return this.#words[find(this.#words, first, second, third, epoch) + 3] !== 0
   }
 
   #grow(): void {
     const old = this.#words
     this.#words = new Uint32Array(old.length * 2)
     for (let slot = 0; slot < old.length; slot += SLOT_WORDS) {
-      if (old[slot + 3] === 0) continue
-      const key = old.subarray(slot, slot + SLOT_WORDS)
-      this.#words.set(key, find(this.#words, key))
+      const [first = 0, second = 0, third = 0, epoch = 0] = old.subarray(slot, slot + SLOT_WORDS)
+      if (epoch === 0) continue
+      put(this.#words, find(this.#words, first, second, third, epoch), first, second, third, epoch)
     }
   }
 }
 
-/** An epoch is never 0, so a zero last word is a free slot. */
-function words({ id, epoch }: BlobRef): Uint32Array {
-  const part = (from: number) => Number.parseInt(id.slice(from, from + 8), 16)
-  return Uint32Array.of(part(0), part(8), part(16), epoch)
+function wordOf(id: string, from: number): number {
+  return Number.parseInt(id.slice(from, from + 8), 16)
 }
 
-/** Where the key is, or the free slot where it belongs. Ids are uniformly distributed: their first word is the hash. */
-function find(table: Uint32Array, key: Uint32Array): number {
+function put(
+  table: Uint32Array,
+  slot: number,
+  first: number,
+  second: number,
+  third: number,
+  epoch: number,
+): void {
+  table[slot] = first
+  table[slot + 1] = second
+  table[slot + 2] = third
+  table[slot + 3] = epoch
+}
+
+/**
+ * Where the key is, or the free slot where it belongs: one with epoch 0, which no key has. Ids are uniformly distributed: their second
+ * word is the hash. (The first is nearly the same for all keys of a shard.)
+ */
+function find(table: Uint32Array, first: number, second: number, third: number, epoch: number): number {
   const mask = table.length / SLOT_WORDS - 1
-  for (let slot = (key[0] ?? 0) & mask; ; slot = (slot + 1) & mask) {
+  for (let slot = second & mask; ; slot = (slot + 1) & mask) {
     const at = slot * SLOT_WORDS
-    if (table[at + 3] === 0) return at
-    if (key.every((word, index) => table[at + index] === word)) return at
+    const found = table[at + 3]
+    if (found === 0) return at
+    if (found === epoch && table[at] === first && table[at + 1] === second && table[at + 2] === third)
+      return at
   }
 }

@@ -75,18 +75,27 @@ export async function readCommitted(
 
 /** All records of a domain, in any state. */
 export async function listBackups(repository: Repository, domain: string): Promise<BackupRecord[]> {
-  return (await listRecords(repository, domain)).map(({ value }) => value)
+  const records: BackupRecord[] = []
+  await eachRecord(repository, domain, async ({ value }) => void records.push(value))
+  return records
 }
 
-export async function listRecords(repository: Repository, domain: string): Promise<StoredRecord[]> {
+/** Shows all records of a domain, in any state and order, a few at a time: of a volume of many TiB one takes a MiB. */
+export async function eachRecord(
+  repository: Repository,
+  domain: string,
+  look: (stored: StoredRecord) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
   const prefix = recordsPrefix(domain)
   const read = async ({ key }: { key: string }) => {
+    signal?.throwIfAborted()
     const backupId = key.slice(prefix.length)
     checkName('backup id', backupId)
-    return readRecord(repository, domain, backupId)
+    const stored = await readRecord(repository, domain, backupId)
+    if (stored !== undefined) await look(stored)
   }
-  const records = await pMap(repository.target.list(prefix), read, { concurrency: LIMITS.targetRequests })
-  return records.filter((record) => record !== undefined)
+  await pMap(repository.target.list(prefix), read, { concurrency: LIMITS.targetRequests })
 }
 
 /** False: there is one already. */

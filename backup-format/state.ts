@@ -1,5 +1,6 @@
 /** The repository's one mutable object: its epoch, and what the collector is doing. Every change is a compare-and-swap. */
 import { DriverError } from '../domain/errors.ts'
+import type { CollectAccounts } from './accounts.ts'
 import type { Sealer } from './envelope.ts'
 import { STATE_KEY } from './names.ts'
 import type { BackupTarget } from './target.ts'
@@ -18,6 +19,16 @@ export interface RepositoryState {
   readonly run: string | null
   /** In phase `condemned`: what will be deleted unless a record commits it meanwhile. */
   readonly lists: readonly CondemnedListRef[]
+  /** The newest collection, so that one that is repeated after a crash can tell what it has done. Absent before the first. */
+  readonly job?: CollectJob
+}
+
+export interface CollectJob {
+  readonly name: string
+  /** Of its finished rounds. */
+  readonly accounts: CollectAccounts
+  /** The round under way, or the last one, could not condemn everything. */
+  readonly hasMore: boolean
 }
 
 export interface Versioned<T> {

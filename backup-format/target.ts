@@ -25,6 +25,11 @@ export interface BackupTarget {
   list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }>
   /** Missing: fine. */
   delete(key: string): Promise<void>
+  /**
+   * Deletes any number of objects for good; missing: fine. What the target keeps until a later date, whoever asks (object lock), is
+   * `locked` and stays readable.
+   */
+  deleteMany(keys: readonly string[], options?: { signal?: AbortSignal }): Promise<{ locked: string[] }>
   /** Where writers can die half-way: what those left who are gone. No object is among it. */
   readonly leftovers?: { list(): Promise<string[]>; remove(): Promise<void> }
   close(): Promise<void>

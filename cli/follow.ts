@@ -13,6 +13,8 @@ export interface Started {
   readonly operation: Operation
   /** The answer of the API, which `--json` prints. */
   readonly answer: object
+  /** What its result says, for people; nothing: undefined. */
+  readonly detail?: (ended: Operation) => string | undefined
   /** Shows the resource as it is after the operation; left out where it is gone then. */
   readonly show?: () => Promise<object>
 }
@@ -34,7 +36,12 @@ export async function conclude(session: Session, started: Started): Promise<void
     ended.state === 'succeeded' && started.show !== undefined ? { [noun]: await started.show() } : {}
   const exitCode = exitCodeOfOperation(ended)
   if (exitCode === EXIT.ok || session.json) {
-    printResult(session, { ...answer, ...shown, operation: ended }, () => endLine(process.stdout, ended))
+    const lines = () => [endLine(process.stdout, ended), started.detail?.(ended)]
+    printResult(session, { ...answer, ...shown, operation: ended }, () =>
+      lines()
+        .filter((line) => line !== undefined)
+        .join('\n'),
+    )
   } else say(endLine(process.stderr, ended))
   if (exitCode !== EXIT.ok) throw new Concluded(exitCode)
 }

@@ -248,8 +248,24 @@ export const LIMITS = {
   passphraseLengthMax: 1024,
   /** Readings of a repository's state until it holds still; it moves twice per collection. */
   stateReadsMax: 100,
-  /** Objects in one list of condemned objects (2.3 MiB). */
+  /** Objects in one list of condemned objects (2.6 MiB). */
   condemnedListItems: 65_536,
+  /** Objects that one round of a collection condemns: every writer keeps them in 32 MiB of memory meanwhile. */
+  condemnedObjectsMax: 1_000_000,
+  /** A collection that finds more than this share of all objects unneeded wants to be told that this is right ... */
+  collectShareMax: 0.3,
+  /** ... unless it is no more than so many: 4 GiB of chunks. */
+  collectObjectsFree: 1000,
+  /** References of records that a collection keeps in memory; the rest is in files. */
+  markBufferBytes: 64 * MiB,
+  /** References that are not noted twice: enough for a volume of 1 TiB; 4 MiB of memory. */
+  markRecentItems: 262_144,
+  /** Shards of a target that are listed at a time, each with a set of up to 32 MiB for 1 PB of chunks. */
+  shardsInWork: 4,
+  /** What S3 deletes with one request. */
+  deletionBatch: 1000,
+  /** A request for 1,000 deletions keeps a server busy for a second. */
+  deletionBatchesInFlight: 4,
   /** Waiting for another compare-and-swap on a directory target: each takes milliseconds, 20 in line a second. */
   targetLockMs: 10_000,
   /** Temporary files of other machines cannot be told from live ones by their process; nobody writes 4 MiB for a day. */

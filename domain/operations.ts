@@ -101,7 +101,8 @@ export interface OperationSpecs {
     parentSnapshotId?: string | null
   }
   'delete-backup': { backupId: string; target: string; projectId: string }
-  'collect-target': { target: string }
+  /** `dryRun`: only says what it would delete. `force`: however much that is. */
+  'collect-target': { target: string; dryRun?: boolean; force?: boolean }
 }
 
 export type OperationKind = keyof OperationSpecs

@@ -20,6 +20,7 @@ import type {
   CreateImageInput,
   CreateSnapshotInput,
   CreateVolumeInput,
+  CollectTargetInput,
   ExtendVolumeInput,
   EventPage,
   Image,
@@ -212,9 +213,10 @@ export class VolflowClient {
     return this.#json({ method: 'DELETE', path: `/backups/${encodeURIComponent(id)}`, ...options })
   }
 
-  /** Removes from the target what no backup needs any more. */
-  collectTarget(name: string, options?: RequestOptions): Promise<Accepted> {
-    return this.#json({ method: 'POST', path: `/targets/${encodeURIComponent(name)}/collect`, ...options })
+  /** Removes from the target what no backup needs any more, or only says what that is. */
+  collectTarget(name: string, collect: CollectTargetInput = {}, options?: RequestOptions): Promise<Accepted> {
+    const path = `/targets/${encodeURIComponent(name)}/collect`
+    return this.#json({ method: 'POST', path, json: collect, ...options })
   }
 
   listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {

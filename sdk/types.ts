@@ -23,6 +23,7 @@ export interface Schemas {
   Backup: Backup
   BackupAccepted: BackupAccepted
   BackupPage: BackupPage
+  CollectTargetInput: CollectTargetInput
   CreateBackupInput: CreateBackupInput
   CreateImageInput: CreateImageInput
   CreateScheduleInput: CreateScheduleInput
@@ -213,6 +214,16 @@ export interface BackupPage {
    * The marker of the next page; null: this is the last
    */
   next: string | null
+}
+export interface CollectTargetInput {
+  /**
+   * Delete nothing; the result says what would be deleted
+   */
+  dryRun?: boolean
+  /**
+   * Delete it even when it is a suspiciously large share of everything in the target
+   */
+  force?: boolean
 }
 export interface CreateBackupInput {
   volumeId: string

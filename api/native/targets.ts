@@ -6,6 +6,16 @@ import { accept } from './answers.ts'
 import { ERRORS, PLACE } from './fields.ts'
 import { ACCEPTED } from './schemas.ts'
 
+const COLLECT = z
+  .strictObject({
+    dryRun: z.boolean().exactOptional().describe('Delete nothing; the result says what would be deleted'),
+    force: z
+      .boolean()
+      .exactOptional()
+      .describe('Delete it even when it is a suspiciously large share of everything in the target'),
+  })
+  .meta({ id: 'CollectTarget' })
+
 export function targetRoutes(app: App, context: ApiContext): void {
   app.post(
     '/targets/:name/collect',
@@ -14,12 +24,14 @@ export function targetRoutes(app: App, context: ApiContext): void {
         tags: ['targets'],
         summary: 'Remove from a target what no backup needs any more',
         params: z.strictObject({ name: PLACE }),
+        body: COLLECT.optional(),
         response: { 202: ACCEPTED, ...ERRORS },
       },
     },
     async (request, reply) => {
       const actor = actorOf(request)
-      const accepted = await requestCollection(context.database, actor, context.places, request.params.name)
+      const wanted = { ...request.params, ...request.body }
+      const accepted = await requestCollection(context.database, actor, context.places, wanted)
       return reply.code(202).send({ operation: await accept(context, actor, accepted) })
     },
   )

@@ -202,14 +202,14 @@ export function requestCollection(
   database: Database,
   actor: Actor,
   places: PlaceNames,
-  wanted: string,
+  { name, ...options }: { name: string; dryRun?: boolean; force?: boolean },
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', wanted, places.targets)
-  return requestOnce(database, actor, { collectTarget: target }, async (tx) => {
+  const target = choosePlace('target', name, places.targets)
+  return requestOnce(database, actor, { collectTarget: target, ...options }, async (tx) => {
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'collect-target',
-      spec: { target },
+      spec: { target, ...options },
       resources: { target },
       primary: 'target',
     })

@@ -13,6 +13,7 @@ export function lazyTarget(kind: string, open: () => Promise<BackupTarget>): Bac
       yield* (await target()).list(prefix)
     },
     delete: async (key) => (await target()).delete(key),
+    deleteMany: async (...args) => (await target()).deleteMany(...args),
     close: async () => (await opened)?.close(),
   }
 }

@@ -183,7 +183,10 @@ describe('a backup', () => {
     await deleteBackup(repository, { domain: DOMAIN, backupId })
     await deleteBackup(repository, { domain: DOMAIN, backupId })
     expect(await listBackups(repository, DOMAIN)).toEqual([])
-    expect(await collect(repository)).toMatchObject({ outcome: 'done', deletedObjects: 3 })
+    expect(await collect(repository)).toMatchObject({
+      outcome: 'done',
+      accounts: { deleted: { objects: 3 } },
+    })
     expect(keysOf(target, '')).toEqual([
       expect.stringMatching(/^keys\//),
       ...['repo.json', 'state', `domains/${DOMAIN}`, `d/${DOMAIN}/key`],

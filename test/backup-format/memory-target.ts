@@ -48,6 +48,11 @@ export class MemoryTarget implements BackupTarget {
     this.objects.delete(key)
   }
 
+  async deleteMany(keys: readonly string[]): Promise<{ locked: string[] }> {
+    for (const key of keys) await this.delete(key)
+    return { locked: [] }
+  }
+
   async close(): Promise<void> {}
 }
 

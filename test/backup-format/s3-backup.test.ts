@@ -26,7 +26,7 @@ it('a full and an incremental backup in S3, made on worker threads, restore to t
   expect(incremental.totals).toMatchObject({ dataChunks: 5, newChunks: 1 })
   await deleteBackup(repository, { domain: DOMAIN, backupId: full.backupId })
   // The parent's index page is all that only it needed.
-  expect(await collect(repository)).toMatchObject({ outcome: 'done', deletedObjects: 1 })
+  expect(await collect(repository)).toMatchObject({ outcome: 'done', accounts: { deleted: { objects: 1 } } })
   expect((await restored(repository, incremental.backupId, image.bytes.length)).equals(image.bytes)).toBe(
     true,
   )

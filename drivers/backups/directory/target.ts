@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto'
 import { access, link, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import pMap from 'p-map'
 import type { BackupTarget } from '../../../backup-format/target.ts'
 import { fileError } from '../../../block-io/file-errors.ts'
 import { DriverError } from '../../../domain/errors.ts'
+import { LIMITS } from '../../../domain/limits.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
 import { makeFolder, requireFolder, syncFolder, whileThere } from './folders.ts'
 import { withLock } from './lock.ts'
@@ -62,10 +64,11 @@ export function openDirectoryTarget(folder: string): BackupTarget {
       checkPrefix(prefix)
       return walk(folder, prefix)
     },
-    delete: async (key) => {
-      await unlink(pathOf(key)).catch((error: unknown) =>
-        isMissing(error) ? requireFolder(folder) : fileError(error),
-      )
+    delete: (key) => remove(folder, pathOf(key)),
+    deleteMany: async (keys, { signal } = {}) => {
+      const options = { concurrency: LIMITS.targetRequests, ...(signal && { signal }) }
+      await pMap(keys, (key) => remove(folder, pathOf(key)), options)
+      return { locked: [] }
     },
     leftovers: { list: () => listAbandoned(folder), remove: () => removeAbandoned(folder) },
     close: async () => undefined,
@@ -113,6 +116,10 @@ async function exists(folder: string, path: string): Promise<boolean> {
     await requireFolder(folder)
     return false
   }
+}
+
+async function remove(folder: string, path: string): Promise<void> {
+  await unlink(path).catch((error: unknown) => (isMissing(error) ? requireFolder(folder) : fileError(error)))
 }
 
 async function read(folder: string, path: string): Promise<Buffer | undefined> {

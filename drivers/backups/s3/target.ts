@@ -12,6 +12,7 @@ import type { BackupTarget, StoredObject } from '../../../backup-format/target.t
 import { DriverError } from '../../../domain/errors.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
 import { createClient, type S3Spec } from './client.ts'
+import { createDeleteMany } from './delete-many.ts'
 import { isConditionFailed, isMissing } from './errors.ts'
 import { withRetries } from './retries.ts'
 
@@ -28,6 +29,7 @@ export function openS3Target(spec: S3Spec): BackupTarget {
     get: (key, { signal } = {}) => bucket.get(key, signal),
     list: (prefix) => bucket.list(prefix),
     delete: (key) => bucket.delete(key),
+    deleteMany: (keys, { signal } = {}) => bucket.deleteMany(keys, signal),
     close: async () => client.destroy(),
   }
 }
@@ -38,11 +40,13 @@ class Bucket {
   readonly #client: S3Client
   readonly #name: string
   readonly #prefix: string
+  readonly #deleteMany: ReturnType<typeof createDeleteMany>
 
   constructor(client: S3Client, { bucket, prefix }: S3Spec) {
     this.#client = client
     this.#name = bucket
     this.#prefix = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`
+    this.#deleteMany = createDeleteMany(client, bucket)
   }
 
   async put(
@@ -115,6 +119,14 @@ class Bucket {
         if (!isMissing(error)) throw error
       }
     })
+  }
+
+  async deleteMany(keys: readonly string[], signal?: AbortSignal): Promise<{ locked: string[] }> {
+    const { locked } = await this.#deleteMany(
+      keys.map((key) => this.#object(key).Key),
+      signal,
+    )
+    return { locked: locked.map((name) => name.slice(this.#prefix.length)) }
   }
 
   #object(key: string): { Bucket: string; Key: string } {

@@ -1,0 +1,110 @@
+/** Phase two of a collection: what is condemned, and still needed by nobody, is deleted. */
+import pMap from 'p-map'
+import { LIMITS } from '../domain/limits.ts'
+import { addTallies, type CollectAccounts, NO_ACCOUNTS, type Tally, tallyOf } from './accounts.ts'
+import type { CollectRequest } from './collect-request.ts'
+import { type CondemnedBlob, readCondemnedList, uniteLists } from './condemned.ts'
+import { entriesOf } from './entry.ts'
+import { KeySet } from './key-set.ts'
+import { markReachable } from './mark.ts'
+import { blobKey, type BlobRef } from './names.ts'
+import type { Repository } from './repository.ts'
+import { readState, type RepositoryState, type Versioned } from './state.ts'
+
+/** Must be called once no upload of an older epoch is open: everything that may need the condemned is committed then. */
+export async function deleteCondemned(
+  repository: Repository,
+  { value: state, version }: Versioned<RepositoryState>,
+  request: CollectRequest,
+): Promise<CollectAccounts> {
+  const deletion = new Deletion(repository, request)
+  for (const domain of new Set(state.lists.map((list) => list.domain))) {
+    const lists = state.lists.filter((list) => list.domain === domain)
+    const needed = await stillNeeded(repository, state, domain, request)
+    // Once another collector has finished this collection, new backups rely on what it rescued, and so on what we no longer see needed.
+    if ((await readState(repository)).version !== version) break
+    for (const { key } of lists) {
+      await deletion.ofList(domain, (await readCondemnedList(repository, key)) ?? [], needed)
+    }
+  }
+  return deletion.accounts
+}
+
+/** Of the domain's condemned objects, those that a committed record refers to. */
+async function stillNeeded(
+  repository: Repository,
+  state: RepositoryState,
+  domain: string,
+  { signal, onProgress }: CollectRequest,
+): Promise<KeySet> {
+  const needed = new KeySet()
+  const condemned = await uniteLists(repository, state, domain)
+  if (condemned === undefined) return needed
+  const keep = (ref: BlobRef) => {
+    if (condemned.has(ref)) needed.add(ref)
+  }
+  let readBytes = 0
+  await markReachable(
+    repository,
+    domain,
+    {
+      page: (ref, entries) => {
+        keep(ref)
+        for (const entry of entriesOf(entries)) if (entry !== undefined) keep(entry)
+        readBytes += entries.byteLength
+        onProgress?.({ phase: 'marking again', doneBytes: readBytes, totalBytes: 0 })
+      },
+      chunk: keep,
+    },
+    signal,
+  )
+  return needed
+}
+
+class Deletion {
+  readonly #repository: Repository
+  readonly #request: CollectRequest
+  #accounts = NO_ACCOUNTS
+
+  constructor(repository: Repository, request: CollectRequest) {
+    this.#repository = repository
+    this.#request = request
+  }
+
+  get accounts(): CollectAccounts {
+    return this.#accounts
+  }
+
+  async ofList(domain: string, condemned: readonly CondemnedBlob[], needed: KeySet): Promise<void> {
+    this.#count('condemned', tallyOf(condemned))
+    this.#count('rescued', tallyOf(condemned.filter((blob) => needed.has(blob))))
+    const gone = condemned.filter((blob) => !needed.has(blob))
+    const batches = Array.from({ length: Math.ceil(gone.length / LIMITS.deletionBatch) }, (_, batch) =>
+      gone.slice(batch * LIMITS.deletionBatch, (batch + 1) * LIMITS.deletionBatch),
+    )
+    const { signal } = this.#request
+    await pMap(batches, (batch) => this.#delete(domain, batch), {
+      concurrency: LIMITS.deletionBatchesInFlight,
+      ...(signal && { signal }),
+    })
+  }
+
+  async #delete(domain: string, blobs: readonly CondemnedBlob[]): Promise<void> {
+    const { signal, onProgress } = this.#request
+    signal?.throwIfAborted()
+    const byKey = new Map(blobs.map((blob) => [blobKey(blob.kind, domain, blob), blob]))
+    const { locked } = await this.#repository.target.deleteMany([...byKey.keys()], {
+      ...(signal && { signal }),
+    })
+    const kept = tallyOf(locked.map((key) => byKey.get(key)).filter((blob) => blob !== undefined))
+    this.#count('locked', kept)
+    const all = tallyOf(blobs)
+    this.#count('deleted', { objects: all.objects - kept.objects, bytes: all.bytes - kept.bytes })
+    const { bytes } = addTallies(this.#accounts.deleted, this.#accounts.locked)
+    onProgress?.({ phase: 'deleting', doneBytes: bytes, totalBytes: 0 })
+  }
+
+  #count(name: keyof CollectAccounts, more: Tally): void {
+    this.#accounts = { ...this.#accounts, [name]: addTallies(this.#accounts[name], more) }
+  }
+}

@@ -1,0 +1,43 @@
+/** Loads the code under simulation with seeded randomness, and with one rule of the protocol taken out where that is wanted. */
+import { readFileSync } from 'node:fs'
+import { registerHooks } from 'node:module'
+import { fileURLToPath } from 'node:url'
+import type { Mutation } from './mutations.ts'
+
+const UNDER_SIMULATION = new URL('../../../backup-format/', import.meta.url).href
+const SEEDED_CRYPTO = new URL('./seeded-crypto.ts', import.meta.url).href
+const SMALL_LIMITS = new URL('./small-limits.ts', import.meta.url).href
+const CLEAR_ENVELOPE = new URL('./clear-envelope.ts', import.meta.url).href
+
+export interface Loading {
+  /** With compression and encryption as they are; ten times slower. */
+  readonly sealed: boolean
+  readonly mutation?: Mutation | undefined
+}
+
+/** Must be called before anything of backup-format is loaded in this thread. */
+export function loadUnderSimulation({ sealed, mutation }: Loading): void {
+  const replacements = new Map([
+    ['node:crypto', SEEDED_CRYPTO],
+    ['../domain/limits.ts', SMALL_LIMITS],
+  ])
+  if (!sealed) replacements.set('./envelope.ts', CLEAR_ENVELOPE)
+  registerHooks({
+    resolve: (specifier, context, next) => {
+      const isUnderSimulation = context.parentURL?.startsWith(UNDER_SIMULATION) === true
+      const url = isUnderSimulation ? replacements.get(specifier) : undefined
+      return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+    },
+    load: (url, context, next) => {
+      const edits = mutation?.edits.filter(({ file }) => url === `${UNDER_SIMULATION}${file}`) ?? []
+      if (edits.length === 0) return next(url, context)
+      let source = readFileSync(fileURLToPath(url), 'utf8')
+      for (const { file, from, to } of edits) {
+        if (source.split(from).length !== 2)
+          throw new Error(`Expected ${file} to have once what the mutation replaces: ${from}`)
+        source = source.replace(from, () => to)
+      }
+      return { format: 'module-typescript', source, shortCircuit: true }
+    },
+  })
+}

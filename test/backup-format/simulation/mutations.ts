@@ -1,0 +1,221 @@
+/** The rules of the protocol, each taken out by editing the code as it is loaded. */
+export interface Mutation {
+  readonly name: string
+  /** What the rule says. */
+  readonly rule: string
+  /** `from` must be in the file once. */
+  readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[]
+}
+
+export const MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'epoch-begins-early',
+    rule: 'the new epoch begins with the published lists, not with marking',
+    edits: [
+      {
+        file: 'condemn.ts',
+        from: "{ ...before, phase: 'marking', run, lists: [] }",
+        to: "{ ...before, epoch: before.epoch + 1, phase: 'marking', run, lists: [] }",
+      },
+    ],
+  },
+  {
+    name: 'no-second-look',
+    rule: 'a writer that has opened its record looks at the state again',
+    edits: [
+      {
+        file: 'open-upload.ts',
+        from: 'if (ours && state.epoch === record.value.epoch) return',
+        to: 'if (ours) return',
+      },
+    ],
+  },
+  {
+    name: 'condemned-chunks-used',
+    rule: "a condemned chunk of the parent's counts as absent",
+    edits: [
+      {
+        file: 'upload-parent.ts',
+        from: 'found === undefined || condemned.has(found)',
+        to: 'found === undefined',
+      },
+    ],
+  },
+  {
+    name: 'condemned-pages-used',
+    rule: "a condemned page of the parent's counts as absent",
+    edits: [
+      { file: 'upload-parent.ts', from: 'ref?.id === id && !condemned.has(ref)', to: 'ref?.id === id' },
+    ],
+  },
+  {
+    name: 'no-epoch-in-key',
+    rule: 'the key of an object contains the epoch of its upload',
+    edits: [
+      {
+        file: 'upload-page.ts',
+        from: '      epoch: opened.record.value.epoch,\n      parent:',
+        to: '      epoch: 1,\n      parent:',
+      },
+      {
+        file: 'upload-page.ts',
+        from: 'contentId(domain.keys, bytes), epoch: opened.record.value.epoch }',
+        to: 'contentId(domain.keys, bytes), epoch: 1 }',
+      },
+    ],
+  },
+  {
+    name: 'commit-without-compare',
+    rule: 'a commit is a compare-and-swap on the record that was read before',
+    edits: [
+      {
+        file: 'commit.ts',
+        from: 'await replaceRecord(repository, committed, stored.version)',
+        to: "await replaceRecord(repository, committed, (await readRecord(repository, domain, backupId))?.version ?? '')",
+      },
+    ],
+  },
+  {
+    name: 'no-wait',
+    rule: 'nothing is deleted while an upload of an older epoch is open',
+    edits: [
+      {
+        file: 'collect.ts',
+        from: 'if (waitingFor.length > 0) {',
+        to: 'if (waitingFor.length < 0) {',
+      },
+    ],
+  },
+  {
+    name: 'no-second-mark',
+    rule: 'what was committed while the collector waited is marked before anything is deleted',
+    edits: [
+      {
+        file: 'delete-condemned.ts',
+        from: 'condemned.filter((blob) => !needed.has(blob))',
+        to: 'condemned.filter(() => true)',
+      },
+    ],
+  },
+  {
+    name: 'no-third-look',
+    rule: 'a collector that marked again deletes only if its collection is still the one under way',
+    edits: [
+      {
+        file: 'delete-condemned.ts',
+        from: 'if ((await readState(repository)).version !== version) break',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'late-attempt-continues',
+    rule: 'an attempt whose token is lower than the record’s gives up',
+    edits: [
+      {
+        file: 'open-upload.ts',
+        from: 'if (record.writerToken > writerToken) throw',
+        to: 'if (record.writerToken < 0) throw',
+      },
+    ],
+  },
+  {
+    name: 'journal-goes-on',
+    rule: 'an attempt in a new epoch begins a new journal without what is condemned',
+    edits: [
+      {
+        file: 'open-upload.ts',
+        from: '...change, journal: newJournalId(), pages: null }',
+        to: '...change, pages: null }',
+      },
+      { file: 'open-upload.ts', from: '  await writeParts(repository, record, parts)\n', to: '' },
+    ],
+  },
+  {
+    name: 'condemned-journal-kept',
+    rule: 'what is condemned is dropped from the journal',
+    edits: [
+      {
+        file: 'open-upload.ts',
+        from: '    await dropCondemned(',
+        to: '    if (attempt < 0) await dropCondemned(',
+      },
+    ],
+  },
+  {
+    name: 'lists-after-epoch',
+    rule: 'the lists are published in the same compare-and-swap as the epoch',
+    edits: [
+      {
+        file: 'condemn.ts',
+        from: `{ version: 1, epoch, phase: 'condemned', run, lists: lists.refs, job },
+    marking.version,
+  )`,
+        to: `{ version: 1, epoch, phase: 'condemned', run, lists: [], job },
+    marking.version,
+  ).then((early) =>
+    early && replaceState(repository, { ...early.value, lists: lists.refs }, early.version),
+  )`,
+      },
+    ],
+  },
+  {
+    name: 'overtaken-collector-publishes',
+    rule: 'a collector that was overtaken cannot publish its lists',
+    edits: [
+      {
+        file: 'condemn.ts',
+        from: `lists: lists.refs, job },
+    marking.version,`,
+        to: `lists: lists.refs, job },
+    (await repository.target.get('state'))?.version ?? '',`,
+      },
+    ],
+  },
+  {
+    name: 'younger-lists-removed',
+    rule: 'a collection removes its own lists and older ones, never younger ones',
+    edits: [
+      {
+        file: 'collect-remains.ts',
+        from: "if (Number(key.split('/')[1]) <= epoch) await",
+        to: 'if (epoch > 0) await',
+      },
+    ],
+  },
+  {
+    name: 'parent-read-before-open',
+    rule: 'the parent is read after the record was opened',
+    edits: [
+      {
+        file: 'upload.ts',
+        from: '  const opened = await openUpload(repository, request)\n',
+        to: `  const { readRecord } = await import('./record.ts')
+  const early = request.parentBackupId === undefined ? undefined : await readRecord(repository, request.domain, request.parentBackupId)
+  const opened = await openUpload(repository, request)
+`,
+      },
+      {
+        file: 'upload.ts',
+        from: 'openParent(repository, request, opened.condemned)',
+        to: 'openParent(repository, { ...request, early } as never, opened.condemned)',
+      },
+      {
+        file: 'upload-parent.ts',
+        from: '(await readRecord(repository, domainName, parentBackupId))?.value',
+        to: '(request as never as { early?: Awaited<ReturnType<typeof readRecord>> }).early?.value',
+      },
+    ],
+  },
+  {
+    name: 'abort-without-compare',
+    rule: 'an abort is a compare-and-swap: what was committed meanwhile stays',
+    edits: [
+      {
+        file: 'abort.ts',
+        from: 'await replaceRecord(repository, aborted, stored.version)',
+        to: "await replaceRecord(repository, aborted, (await readRecord(repository, domain, backupId))?.version ?? '')",
+      },
+    ],
+  },
+]

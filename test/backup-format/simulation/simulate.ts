@@ -1,0 +1,74 @@
+import { abortBackup } from '../../../backup-format/abort.ts'
+import { collect } from '../../../backup-format/collect.ts'
+import { createOrOpenRepository, registerDomain } from '../../../backup-format/repository.ts'
+import { DOMAIN, keyring } from '../fixtures.ts'
+import { MemoryTarget } from '../memory-target.ts'
+import { collector, deleter, reaper, SHAPE, writer } from './actors.ts'
+import { reseed } from './seeded-crypto.ts'
+import { Store } from './store.ts'
+import { type Initial, type Totals, World } from './world.ts'
+
+const WRITERS = 4
+
+export interface Outcome {
+  readonly seed: number
+  readonly totals: Totals
+  readonly violation?: { readonly message: string; readonly trace: string }
+}
+
+export interface Simulation {
+  run(seed: number): Promise<Outcome>
+}
+
+/** The empty repository is made once: its keys are derived slowly, on purpose. */
+export async function createSimulation(): Promise<Simulation> {
+  reseed(0)
+  const target = new MemoryTarget()
+  const repository = await createOrOpenRepository(target, keyring(), SHAPE)
+  await registerDomain(repository, DOMAIN)
+  const domain = await repository.domain(DOMAIN)
+  const store = new Store()
+  for (const [key, bytes] of target.objects) store.putIfAbsent(key, bytes)
+  return { run: (seed) => simulate(seed, { store, repository, domain }) }
+}
+
+async function simulate(seed: number, initial: Initial): Promise<Outcome> {
+  reseed(seed)
+  const world = new World(seed, initial)
+  try {
+    await run(world, Promise.all(startActors(world)))
+    await run(world, comeToRest(world))
+    world.oracle.checkQuiet()
+    world.totals.steps = world.scheduler.now
+    return { seed, totals: world.totals }
+  } catch (error) {
+    world.totals.steps = world.scheduler.now
+    const message = error instanceof Error ? error.message : String(error)
+    return { seed, totals: world.totals, violation: { message, trace: world.trace.toString() } }
+  }
+}
+
+async function run(world: World, work: Promise<unknown>): Promise<void> {
+  await world.scheduler.run(work, () => world.oracle.check())
+}
+
+function startActors(world: World): Promise<void>[] {
+  world.writersLeft = WRITERS
+  return [
+    ...Array.from({ length: WRITERS }, (_, index) => writer(world, `writer-${index}`)),
+    deleter(world, 'deleter-1'),
+    deleter(world, 'deleter-2'),
+    collector(world, 'collector-1'),
+    collector(world, 'collector-2'),
+    reaper(world),
+  ]
+}
+
+/** Nothing fails any more: everything open is given up, and two collections take away whatever is not needed. */
+async function comeToRest(world: World): Promise<void> {
+  const repository = world.repositoryOf(world.reliableProcess('last'))
+  for (const { backupId, state } of [...world.oracle.records.values()])
+    if (state === 'open') await abortBackup(repository, { domain: DOMAIN, backupId })
+  await collect(repository)
+  await collect(repository)
+}

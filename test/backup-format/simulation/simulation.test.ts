@@ -1,0 +1,95 @@
+import { describe, expect, it } from 'vitest'
+import { MUTATIONS } from './mutations.ts'
+import { runSeeds } from './run-seeds.ts'
+import type { Outcome } from './simulate.ts'
+
+const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 2000)
+const FROM = Number(process.env['VOLFLOW_SIMULATION_FROM'] ?? 1)
+const MINUTES = 60_000
+
+describe('writers, deleters, collectors and a reaper that crash, sleep, lose answers and wake up', () => {
+  it(
+    `lose nothing and leak nothing in ${SEEDS} courses of events`,
+    async () => {
+      const totals: Record<string, number> = {}
+      const violations = await violationsIn({ from: FROM, to: FROM + SEEDS }, ({ totals: more }) => {
+        for (const [name, count] of Object.entries(more)) totals[name] = (totals[name] ?? 0) + count
+      })
+      expect(violations).toEqual([])
+      // A simulation in which nothing happens proves nothing.
+      for (const name of ['commits', 'deletes', 'collections', 'crashes', 'faults'])
+        expect(totals[name], name).toBeGreaterThan(SEEDS)
+    },
+    10 * MINUTES,
+  )
+
+  it(
+    'do so with objects that are compressed and encrypted, too',
+    async () => {
+      expect(await violationsIn({ from: FROM, to: FROM + 50, sealed: true })).toEqual([])
+    },
+    5 * MINUTES,
+  )
+
+  it(
+    'do the same again with the same seed',
+    async () => {
+      const first: Outcome[] = []
+      const again: Outcome[] = []
+      await violationsIn({ from: 1, to: 30 }, (outcome) => void first.push(outcome))
+      // In another order, and beside other seeds.
+      await violationsIn({ from: 10, to: 40, threads: 1 }, (outcome) => void again.push(outcome))
+      const wanted = new Map(again.map((outcome) => [outcome.seed, outcome]))
+      expect(first.filter(({ seed }) => seed >= 10).map(({ seed }) => wanted.get(seed))).toEqual(
+        first.filter(({ seed }) => seed >= 10),
+      )
+    },
+    5 * MINUTES,
+  )
+
+  const EASY = [
+    'epoch-begins-early',
+    'no-epoch-in-key',
+    'commit-without-compare',
+    'no-wait',
+    'no-second-mark',
+  ]
+  it.each(MUTATIONS.filter(({ name }) => EASY.includes(name)))(
+    'are seen to lose something when this is not so: $rule',
+    async (mutation) => {
+      let caught = 0
+      await runSeeds({
+        from: 1,
+        to: 1000,
+        threads: 1,
+        sealed: false,
+        mutation,
+        onOutcome: ({ violation }) => {
+          if (violation !== undefined) caught += 1
+          return caught === 0
+        },
+      })
+      expect(caught).toBeGreaterThan(0)
+    },
+    5 * MINUTES,
+  )
+})
+
+async function violationsIn(
+  { from, to, sealed = false, threads = 2 }: { from: number; to: number; sealed?: boolean; threads?: number },
+  onOutcome: (outcome: Outcome) => void = () => {},
+): Promise<string[]> {
+  const violations: string[] = []
+  await runSeeds({
+    from,
+    to,
+    threads,
+    sealed,
+    onOutcome: (outcome) => {
+      onOutcome(outcome)
+      const { seed, violation } = outcome
+      if (violation !== undefined) violations.push(`seed ${seed}: ${violation.message}\n${violation.trace}`)
+    },
+  })
+  return violations
+}
