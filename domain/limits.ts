@@ -326,8 +326,10 @@ export const LIMITS = {
   /** Of a project: each may keep a place among `webhookTurns` busy. */
   webhooksMax: 20,
   webhookUrlLengthMax: 2048,
-  /** How often the log is compared with the cursors: a query of some 100 µs. */
-  webhookPollMs: 100,
+  /** How often the log is compared with the cursors: a query of a few µs for each webhook and event that came since `webhookAdvanceMs`. */
+  webhookPollMs: 250,
+  /** How often cursors are moved past events that are for nobody, so that these are not looked at again and again. */
+  webhookAdvanceMs: 5_000,
   /** From the question to the name server to the last byte of the answer. Receivers shall answer first and work afterwards. */
   webhookRequestMs: 10_000,
   /** Nobody else delivers for a webhook meanwhile: a request, and some time to write down what became of it. */

@@ -10,10 +10,10 @@ import {
   type WebhookState,
 } from '../database/webhooks/turns.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { webhookRetryMs } from '../domain/webhooks.ts'
 import type { Destinations } from './destinations.ts'
 import { eventMessage, type EventView, type Message, missingMessage, testMessage } from './message.ts'
 import { Poster, type ResolveHost } from './post.ts'
+import { stateAfter } from './state.ts'
 import { type Try, tryToDeliver } from './try.ts'
 
 export interface TurnDependencies {
@@ -104,15 +104,10 @@ class Turn {
     if (nowMs - this.#savedAtMs > LIMITS.webhookSaveMs && !(await this.#save(false))) return false
     const tried = await this.#try(message)
     this.#unsaved.push(tried.delivery)
-    const outcome = tried.delivery.outcome === 'delivered' ? succeeded() : failed(this.#stateNow, tried)
-    this.#state = { ...this.#state, ...outcome }
+    this.#state = { ...this.#state, ...stateAfter({ ...this.#webhook, ...this.#state }, tried, Date.now()) }
     if (tried.delivery.outcome === 'failed') return false
     this.#cursorId = cursorId
     return true
-  }
-
-  get #stateNow(): WebhookState {
-    return { ...this.#webhook, ...this.#state }
   }
 
   #try(message: Message): Promise<Try> {
@@ -128,28 +123,5 @@ class Turn {
     this.#unsaved = []
     this.#savedAtMs = nowMs
     return !this.#isLost
-  }
-}
-
-function succeeded(): Partial<WebhookState> {
-  return { failures: 0, failingSince: null, nextTryAtMs: 0, lastSuccessAt: new Date().toISOString() }
-}
-
-/** After too long a time of failures the webhook is disabled: the receiver is not coming back, or nobody misses it. */
-function failed(state: WebhookState, { delivery, retryAfterMs, isUnwanted }: Try): Partial<WebhookState> {
-  const nowMs = Date.now()
-  const failures = state.failures + 1
-  const failingSince = state.failingSince ?? delivery.createdAt
-  const isGivenUp = nowMs - Date.parse(failingSince) > LIMITS.webhookFailureMaxMs
-  const days = LIMITS.webhookFailureMaxMs / 86_400_000
-  const reason = isUnwanted
-    ? 'The receiver answered 410: it wants no more messages.'
-    : isGivenUp
-      ? `Nothing could be delivered for ${days} days. Last error: ${delivery.error}.`
-      : undefined
-  return {
-    ...{ failures, failingSince, lastError: delivery.error, lastErrorAt: new Date(nowMs).toISOString() },
-    nextTryAtMs: nowMs + Math.max(webhookRetryMs(failures, Math.random()), retryAfterMs ?? 0),
-    ...(reason === undefined ? {} : { enabled: 0, disabledReason: reason }),
   }
 }

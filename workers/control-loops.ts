@@ -30,11 +30,13 @@ export function controlLoops({ client, database, deliverer, logger, signal }: Lo
     ['watch backups', LIMITS.alarmIntervalMs, () => watchBackups(database, logger)],
     ['janitor', LIMITS.janitorIntervalMs, () => clearLeftovers(client, database)],
     ['prune events', LIMITS.pruneIntervalMs, () => prune(database)],
+    ['advance webhooks', LIMITS.webhookAdvanceMs, () => advanceCursors(database)],
     ['webhooks', LIMITS.webhookPollMs, () => deliverer.step()],
   ]
   return loops.map(([name, intervalMs, step]) => loop(name, step, { intervalMs, signal, logger }))
 }
 
+/** What is removed had been told, or is missed. */
 async function prune(database: Database): Promise<void> {
   await advanceCursors(database)
   await pruneEvents(database, Date.now())

@@ -46,8 +46,8 @@ export async function pendingEvents(
 }
 
 /**
- * Moves cursors up to the events that webhooks wait for, past those that do not concern them, before the log is pruned: then a cursor
- * that the log has left behind means that something was lost.
+ * Moves cursors up to the events that webhooks wait for, past those that do not concern them. Done before the log is pruned, it makes
+ * a cursor that the log has left behind mean that something was lost.
  */
 export async function advanceCursors(database: Database): Promise<void> {
   const { lastId, prunedId } = await eventPosition(database)

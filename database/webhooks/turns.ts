@@ -142,11 +142,12 @@ async function addDeliveries(
   deliveries: readonly Delivery[],
   newest: number,
 ): Promise<void> {
-  if (deliveries.length === 0) return
-  const first = newest - deliveries.length + 1
+  const kept = deliveries.slice(-LIMITS.webhookDeliveriesKept)
+  if (kept.length === 0) return
+  const first = newest - kept.length + 1
   await tx
     .insertInto('webhookDeliveries')
-    .values(deliveries.map((delivery, index) => ({ webhookId, number: first + index, ...delivery })))
+    .values(kept.map((delivery, index) => ({ webhookId, number: first + index, ...delivery })))
     .execute()
   await tx
     .deleteFrom('webhookDeliveries')

@@ -270,7 +270,7 @@ test('deliveries are numbered, and the newest are kept', async () => {
   const webhook = await newWebhook()
   const turn = await turnOf(webhook)
   const kept = LIMITS.webhookDeliveriesKept
-  for (const count of [kept - 1, 3])
+  for (const count of [2 * kept, kept - 1, 3])
     await saveTurn(
       database,
       turn,
@@ -283,8 +283,8 @@ test('deliveries are numbered, and the newest are kept', async () => {
       ...(before === undefined ? {} : { before }),
     })
   const all = await list()
-  expect(all.map(({ number }) => number)).toEqual(Array.from({ length: kept }, (_, n) => kept + 2 - n))
-  expect(await list(4)).toMatchObject([{ number: 3, outcome: 'delivered' }])
+  expect(all.map(({ number }) => number)).toEqual(Array.from({ length: kept }, (_, n) => 3 * kept + 2 - n))
+  expect(await list(2 * kept + 4)).toMatchObject([{ number: 2 * kept + 3, outcome: 'delivered' }])
 })
 
 test('a test is asked for once, is due even while the webhook is disabled, and has an outcome', async () => {
