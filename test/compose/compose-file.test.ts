@@ -107,6 +107,14 @@ describe('docker-compose.yml', () => {
   })
 })
 
+test('the image is built from every folder of the product, and from no other', async () => {
+  const tracked = execFileSync('git', ['ls-files', '*.ts'], { cwd: ROOT, encoding: 'utf8' })
+  const folders = new Set(tracked.split('\n').flatMap((path) => /^([^/]+)\//.exec(path)?.[1] ?? []))
+  const ignoring = (await readFile(join(ROOT, '.dockerignore'), 'utf8')).split('\n')
+  const sent = ignoring.flatMap((line) => /^!([a-z-]+)$/.exec(line)?.[1] ?? [])
+  expect(sent.toSorted()).toEqual([...folders.difference(new Set(['bench', 'scripts', 'test']))].toSorted())
+})
+
 test('the secrets are made once, in a folder that is closed to others', async () => {
   const folder = join(await tempDir(), 'secrets')
   const make = () => execFileSync('sh', [join(ROOT, 'deploy/make-secrets.sh'), folder], { encoding: 'utf8' })
