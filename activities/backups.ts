@@ -97,6 +97,7 @@ async function upload(
       changedRanges: 'ranges' in changed ? changed.ranges : 'unknown',
       signal: attempt.signal,
       pace: (bytes) => attempt.pace(bytes),
+      ...(targetSpec.compressionLevel !== undefined && { compressionLevel: targetSpec.compressionLevel }),
       threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
       onProgress: ({ doneBytes, totalBytes, objectBytes }) =>
         attempt.progress({ phase: 'uploading', doneBytes, totalBytes, movedBytes: objectBytes }),

@@ -3,9 +3,11 @@
  * worker threads.
  */
 import type { BlockReader, BlockWriter } from '../block-io/device.ts'
+import { nonZeroRuns } from '../block-io/zeroes.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { Entry } from './entry.ts'
-import { createSealer } from './envelope.ts'
+import { createPool } from './buffer-pool.ts'
+import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
 import { blobKey } from './names.ts'
 import { release } from './release.ts'
@@ -20,11 +22,12 @@ export interface DownloadTask {
 export interface ChunkDownloadSetup {
   readonly domain: string
   readonly keys: SealingKeys
+  readonly chunkBytes: number
 }
 
 export interface ChunkDestination {
   readonly writer: BlockWriter
-  /** What the destination holds, to compare with; undefined: nothing that could be of use. */
+  /** What the destination holds, to compare with; undefined: zeroes. */
   readonly present: BlockReader | undefined
 }
 
@@ -32,35 +35,49 @@ export interface ChunkDestination {
 export function createChunkDownload(
   { writer, present }: ChunkDestination,
   target: BackupTarget,
-  setup: ChunkDownloadSetup,
+  { domain, keys, chunkBytes }: ChunkDownloadSetup,
 ) {
-  const { domain, keys } = setup
   const sealer = createSealer(keys)
-  return async ({ offset, length, entry }: DownloadTask, signal: AbortSignal): Promise<number> => {
-    if (present !== undefined && (await idAt(present, keys, offset, length)) === entry.id) return 0
-    signal.throwIfAborted()
-    const key = blobKey('chunk', domain, entry)
-    const stored = await target.get(key, { signal })
-    if (stored === undefined) throw new DriverError('corrupt', `Expected chunk ${key}, it is missing`)
-    const plain = sealer.open('chunk', key, stored.bytes)
-    if (plain.byteLength !== length || contentId(keys, plain) !== entry.id) {
-      throw new DriverError(
-        'corrupt',
-        `Expected chunk ${key} to hold the bytes that its name says, it does not`,
-      )
-    }
-    signal.throwIfAborted()
-    await writer.write(plain, offset)
-    release(plain)
-    return length
-  }
-}
+  const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
+  const presentBuffers = createPool(chunkBytes)
 
-/** Ids are keyed hashes of the plain bytes: equal ids are equal chunks. */
-async function idAt(reader: BlockReader, keys: SealingKeys, offset: number, length: number): Promise<string> {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  await reader.read(bytes, offset)
-  const id = contentId(keys, bytes)
-  release(bytes)
-  return id
+  const isPresent = async ({ offset, length, entry }: DownloadTask, reader: BlockReader): Promise<boolean> =>
+    presentBuffers.lend(async (buffer) => {
+      const bytes = buffer.subarray(0, length)
+      await reader.read(bytes, offset)
+      // Ids are keyed hashes of the plain bytes: equal ids are equal chunks.
+      return contentId(keys, bytes) === entry.id
+    })
+
+  /** Where zeroes are already, none are written. */
+  const write = async (plain: Buffer, offset: number): Promise<number> => {
+    let writtenBytes = 0
+    for (const run of present === undefined ? nonZeroRuns(plain) : [plain]) {
+      await writer.write(run, offset + run.byteOffset - plain.byteOffset)
+      writtenBytes += run.byteLength
+    }
+    return writtenBytes
+  }
+
+  return async (task: DownloadTask, signal: AbortSignal): Promise<number> => {
+    if (present !== undefined && (await isPresent(task, present))) return 0
+    signal.throwIfAborted()
+    const { offset, length, entry } = task
+    const key = blobKey('chunk', domain, entry)
+    return sealedBuffers.lend(async (into) => {
+      const stored = await target.get(key, { signal, into })
+      if (stored === undefined) throw new DriverError('corrupt', `Expected chunk ${key}, it is missing`)
+      const plain = sealer.open('chunk', key, stored.bytes)
+      if (plain.byteLength !== length || contentId(keys, plain) !== entry.id) {
+        throw new DriverError(
+          'corrupt',
+          `Expected chunk ${key} to hold the bytes that its name says, it does not`,
+        )
+      }
+      signal.throwIfAborted()
+      const writtenBytes = await write(plain, offset)
+      if (plain.buffer !== into.buffer) release(plain)
+      return writtenBytes
+    })
+  }
 }

@@ -2,6 +2,7 @@
 import type { BlockReader } from '../block-io/device.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { KiB } from '../domain/sizes.ts'
+import { createPool } from './buffer-pool.ts'
 import type { Entry } from './entry.ts'
 import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
@@ -27,14 +28,15 @@ export interface ChunkUploadSetup {
   readonly domain: string
   readonly keys: SealingKeys
   readonly chunkBytes: number
+  readonly compressionLevel: number
 }
 
 const ZEROES = Buffer.alloc(64 * KiB)
 
 /** A chunk is read, and sealed, in a plain buffer; while its sealed bytes are on their way, the next one uses it. */
 export function createChunkUpload(reader: BlockReader, target: BackupTarget, setup: ChunkUploadSetup) {
-  const { domain, keys, chunkBytes } = setup
-  const sealer = createSealer(keys)
+  const { domain, keys, chunkBytes, compressionLevel } = setup
+  const sealer = createSealer(keys, { compressionLevel })
   const plainBuffers = createPool(chunkBytes)
   const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
   const readers = createLine(LIMITS.readsPerThread)
@@ -72,19 +74,4 @@ function isZero(bytes: Buffer): boolean {
     if (!piece.equals(ZEROES.subarray(0, piece.byteLength))) return false
   }
   return true
-}
-
-/** Buffers that are used again and again: allocating 4 MiB costs as much as reading them. */
-function createPool(bytes: number) {
-  const idle: Buffer[] = []
-  return {
-    lend: async <T>(use: (buffer: Buffer) => Promise<T>): Promise<T> => {
-      const buffer = idle.pop() ?? Buffer.allocUnsafeSlow(bytes)
-      try {
-        return await use(buffer)
-      } finally {
-        idle.push(buffer)
-      }
-    },
-  }
 }

@@ -185,7 +185,8 @@ async function startExecutor(
   present: BlockReader | undefined,
 ): Promise<Executor<DownloadTask, number>> {
   const { domain, destination, freshTarget, signal, threads } = request
-  const setup = { domain, keys: (await repository.domain(domain)).keys }
+  const { keys } = await repository.domain(domain)
+  const setup = { domain, keys, chunkBytes: repository.chunkBytes }
   if (threads === undefined) {
     return inlineExecutor(createChunkDownload({ writer, present }, repository.target, setup), signal)
   }

@@ -19,8 +19,11 @@ export interface BackupTarget {
   ): Promise<'created' | 'exists'>
   /** Compare and swap: writes only while the object still has `version`. Of many racers one gets a version, the rest `conflict`. */
   replace(key: string, bytes: Uint8Array, version: string): Promise<{ version: string } | 'conflict'>
-  /** Missing: undefined. */
-  get(key: string, options?: { signal?: AbortSignal }): Promise<StoredObject | undefined>
+  /**
+   * Missing: undefined. `into` is for an object that nobody replaces: its bytes come in this buffer if they fit, and the version is
+   * not to be relied on.
+   */
+  get(key: string, options?: { signal?: AbortSignal; into?: Buffer }): Promise<StoredObject | undefined>
   /** All keys that begin with `prefix`, in any order, each once. */
   list(prefix: string): AsyncIterable<{ key: string; sizeBytes: number }>
   /** Missing: fine. */
@@ -36,7 +39,7 @@ export interface BackupTarget {
 }
 
 /** A plain value from which a worker thread builds its own target (drivers/backups/registry.ts). Secrets stay in process memory. */
-export type TargetSpec =
+export type TargetSpec = { readonly compressionLevel?: number | undefined } & (
   | { readonly driver: 'directory'; readonly path: string }
   | {
       readonly driver: 's3'
@@ -47,3 +50,4 @@ export type TargetSpec =
       readonly accessKeyId: string
       readonly secretAccessKey: string
     }
+)

@@ -8,6 +8,8 @@ export interface UploadRequest extends UploadIdentity {
   readonly changedRanges?: readonly ByteRange[] | 'unknown'
   /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */
   readonly journalChunks?: number
+  /** Of zstd, for chunks; 0 stores them as they are. DEFAULT_COMPRESSION_LEVEL unless told. */
+  readonly compressionLevel?: number
   readonly signal: AbortSignal
   /** Waits until so many bytes may be moved. */
   readonly pace?: (bytes: number) => Promise<void>

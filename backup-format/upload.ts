@@ -4,6 +4,7 @@ import type { BlockReader } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { createChunkUpload, type UploadedChunk, type UploadTask } from './chunk-upload.ts'
+import { DEFAULT_COMPRESSION_LEVEL } from './envelope.ts'
 import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
 import { JournalWriter } from './journal.ts'
 import { createLine } from './line.ts'
@@ -84,7 +85,8 @@ async function startExecutor(
   reader: BlockReader,
 ): Promise<Executor<UploadTask, UploadedChunk>> {
   const { keys } = await repository.domain(request.domain)
-  const setup = { domain: request.domain, keys, chunkBytes: repository.chunkBytes }
+  const { compressionLevel = DEFAULT_COMPRESSION_LEVEL } = request
+  const setup = { domain: request.domain, keys, chunkBytes: repository.chunkBytes, compressionLevel }
   if (request.threads === undefined) {
     return inlineExecutor(createChunkUpload(reader, repository.target, setup), request.signal)
   }

@@ -10,14 +10,18 @@ const backend = z.strictObject({
   keepBackupSnapshots: z.boolean().optional(),
 })
 
+/** Of zstd, for the chunks of backups; 0 stores them as they are. */
+const compressionLevel = z.int().min(0).max(19).optional()
+
 const target = z.discriminatedUnion('driver', [
-  z.strictObject({ driver: z.literal('directory'), path: z.string() }),
+  z.strictObject({ driver: z.literal('directory'), path: z.string(), compressionLevel }),
   z.strictObject({
     driver: z.literal('s3'),
     endpoint: z.url(),
     region: z.string().default('us-east-1'),
     bucket: z.string(),
     prefix: z.string().default(''),
+    compressionLevel,
     /** JSON file `{accessKeyId, secretAccessKey}`, readable by its owner alone. */
     credentialsFile: z.string(),
   }),

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto'
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { abortBackup } from '../../backup-format/abort.ts'
@@ -7,10 +7,13 @@ import { collect } from '../../backup-format/collect.ts'
 import { commitBackup } from '../../backup-format/commit.ts'
 import { deleteBackup } from '../../backup-format/delete.ts'
 import { listBackups, readRecord } from '../../backup-format/record.ts'
+import { sealedMaxBytes } from '../../backup-format/envelope.ts'
 import { createOrOpenRepository } from '../../backup-format/repository.ts'
 import { restoreBackup } from '../../backup-format/restore.ts'
 import { uploadBackup } from '../../backup-format/upload.ts'
+import { MiB } from '../../domain/sizes.ts'
 import { openTarget, targetFactoryUrl } from '../../drivers/backups/registry.ts'
+import { MemoryTarget } from './memory-target.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import {
   backUp,
@@ -54,6 +57,35 @@ describe('a full backup', () => {
     expect(totals.dataChunks).toBe(3)
     const empty = await backUp(repository, await writeImage(Buffer.alloc(20 * CHUNK)))
     expect((await readRecord(repository, DOMAIN, empty.backupId))?.value.pages).toEqual([null, null, null])
+  })
+
+  it('stores chunks as they are when nothing shall be compressed, and smaller the higher the level', async () => {
+    const image = await writeImage(Buffer.from(randomBytes(4 * CHUNK).map((byte) => 97 + (byte % 4))))
+    const storedBytes = async (compressionLevel: number) => {
+      const { repository } = await memoryRepository()
+      const { backupId, totals } = await backUp(repository, image, { compressionLevel })
+      expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)
+      return totals.newObjectBytes
+    }
+    expect(await storedBytes(0)).toBe(4 * sealedMaxBytes(CHUNK))
+    const fast = await storedBytes(1)
+    expect(fast).toBeLessThan(2 * CHUNK)
+    expect(await storedBytes(19)).toBeLessThan(fast)
+  })
+
+  it('leaves the zeroes within a chunk unwritten in a new volume', async () => {
+    const repository = await createOrOpenRepository(new MemoryTarget(), keyring())
+    const bytes = Buffer.alloc(repository.chunkBytes)
+    bytes.write('data', MiB)
+    const { backupId } = await backUp(repository, await writeImage(bytes))
+    const destination = { kind: 'file', path: join(await tempDir(), 'new'), sizeBytes: bytes.length } as const
+    await writeFile(destination.path, '')
+    await truncate(destination.path, bytes.length)
+    const request = { domain: DOMAIN, backupId, destination, freshTarget: true, signal }
+    const { movedBytes } = await restoreBackup(repository, request)
+    expect((await readFile(destination.path)).equals(bytes)).toBe(true)
+    expect(movedBytes).toBeLessThan(MiB)
+    expect((await stat(destination.path)).blocks * 512).toBeLessThan(MiB)
   })
 
   it('runs on worker threads with a directory as its target', async () => {

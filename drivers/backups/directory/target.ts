@@ -3,10 +3,10 @@
  * flushed temporary file, and is never changed in place.
  */
 import { createHash } from 'node:crypto'
-import { access, link, readFile, rename, unlink } from 'node:fs/promises'
+import { access, link, open, readFile, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import pMap from 'p-map'
-import type { BackupTarget } from '../../../backup-format/target.ts'
+import type { BackupTarget, StoredObject } from '../../../backup-format/target.ts'
 import { fileError } from '../../../block-io/file-errors.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
@@ -55,8 +55,9 @@ export function openDirectoryTarget(folder: string): BackupTarget {
       }
       return whileThere(folder, () => withLock(folder, key, swap))
     },
-    get: async (key, { signal } = {}) => {
+    get: async (key, { signal, into } = {}) => {
       signal?.throwIfAborted()
+      if (into !== undefined) return readInto(folder, pathOf(key), into)
       const bytes = await read(folder, pathOf(key))
       return bytes === undefined ? undefined : { bytes, version: versionOf(bytes) }
     },
@@ -128,6 +129,26 @@ async function read(folder: string, path: string): Promise<Buffer | undefined> {
   } catch (error) {
     if (!isMissing(error)) fileError(error)
     return requireFolder(folder)
+  }
+}
+
+async function readInto(folder: string, path: string, into: Buffer): Promise<StoredObject | undefined> {
+  const file = await open(path).catch((error: unknown) =>
+    isMissing(error) ? requireFolder(folder) : fileError(error),
+  )
+  if (file === undefined) return undefined
+  try {
+    const { size } = await file.stat().catch(fileError)
+    const bytes = size <= into.byteLength ? into.subarray(0, size) : Buffer.allocUnsafeSlow(size)
+    for (let filled = 0; filled < size;) {
+      const { bytesRead } = await file.read(bytes, filled, size - filled, filled).catch(fileError)
+      if (bytesRead === 0)
+        throw new DriverError('corrupt', `Expected ${size} bytes in ${path}, got ${filled}`)
+      filled += bytesRead
+    }
+    return { bytes, version: '' }
+  } finally {
+    await file.close()
   }
 }
 

@@ -26,6 +26,20 @@ export function describeBackupTarget(name: string, makeSpec: () => Promise<Targe
       }
     })
 
+    it('fills the buffer it is given, unless the object is too large for it', async () => {
+      const target = await openFresh()
+      const bytes = randomBytes(100_000)
+      await target.putIfAbsent('c/a', bytes)
+      const into = Buffer.allocUnsafeSlow(bytes.length + 1)
+      const stored = await target.get('c/a', { into })
+      expect(stored?.bytes.equals(bytes)).toBe(true)
+      expect(stored?.bytes.buffer).toBe(into.buffer)
+      const small = Buffer.alloc(bytes.length - 1)
+      expect((await target.get('c/a', { into: small }))?.bytes.equals(bytes)).toBe(true)
+      expect(small.equals(Buffer.alloc(small.length))).toBe(true)
+      expect(await target.get('d/none', { into })).toBeUndefined()
+    })
+
     it('answers undefined for a missing object', async () => {
       expect(await (await openFresh()).get('d/none')).toBeUndefined()
     })
