@@ -34,9 +34,10 @@ RUN printf '#!/bin/sh\nexec node /opt/volflow/dist/workers/main.js "$@"\n' >/usr
 ENV NODE_ENV=production \
     # Reads, hashes and DNS share this pool; four threads would be the bottleneck of a busy data worker.
     UV_THREADPOOL_SIZE=16 \
-    # Every thread would get its own malloc arena and keep what it freed; buffers of a chunk's size go back to the system at once.
+    # Few malloc arenas, which keep the buffers of a chunk's size: see workers/up.ts.
     MALLOC_ARENA_MAX=2 \
-    MALLOC_MMAP_THRESHOLD_=3145728 \
+    MALLOC_MMAP_THRESHOLD_=33554432 \
+    MALLOC_TRIM_THRESHOLD_=67108864 \
     VOLFLOW_DATA=/var/lib/volflow \
     VOLFLOW_CONFIG=/etc/volflow/volflow.yaml \
     VOLFLOW_HEALTH_PORT=8781
