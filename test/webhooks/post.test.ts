@@ -1,11 +1,17 @@
-import { createServer } from 'node:http'
 import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
+import { readFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
+import { type AddressInfo, createServer as createTcpServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { LIMITS } from '../../domain/limits.ts'
 import { Destinations } from '../../webhooks/destinations.ts'
 import { type HostAddress, Poster, type ResolveHost } from '../../webhooks/post.ts'
+import { makeCertificates } from '../support/certificates.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { startWebhookReceiver } from '../support/webhook-receiver.ts'
 
 const never = new AbortController().signal
@@ -53,15 +59,41 @@ test('a name that resolves to another address from question to question leads no
   expect(hits).toBe(0)
 })
 
-test('a name of this machine is resolved, and refused, by the system', async () => {
+test('a name that resolves to this machine leads nowhere', async () => {
   await using receiver = await startWebhookReceiver()
   const { port } = new URL(receiver.url)
   const destinations = new Destinations({ allowHttp: true, allowedNetworks: [] })
-  // Not the literal check: ip6-localhost and localhost.localdomain are names in hosts files.
-  const made = new Poster(`http://hosts-file.example:${port}/`, destinations, async () => [v4('127.0.0.1')])
+  const made = new Poster(`http://inside.example:${port}/`, destinations, async () => [v4('127.0.0.1')])
   onTestFinished(() => made.close())
   await expect(made.post('{}', {}, never)).rejects.toThrow('loopback')
   expect(receiver.received).toEqual([])
+})
+
+test('over TLS the receiver proves its name, whatever address that has', async () => {
+  const folder = await tempDir()
+  await makeCertificates(folder, 'hooks.example.org')
+  const file = (name: string) => readFile(join(folder, name), 'utf8')
+  let requests = 0
+  const server = createSecureServer(
+    { cert: await file('server.pem'), key: await file('server.key') },
+    (request, response) => {
+      requests += 1
+      request.resume()
+      response.writeHead(204).end()
+    },
+  )
+  server.listen(0, '127.0.0.2')
+  onTestFinished(() => void server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  const post = (name: string) =>
+    poster(`https://${name}:${port}/`, async () => [v4('127.0.0.2')]).post('{}', {}, never)
+  await expect(post('hooks.example.org')).rejects.toThrow('certificate')
+  setDefaultCACertificates([...getCACertificates('default'), await file('ca.pem')])
+  await expect(post('others.example.org')).rejects.toThrow("not in the cert's altnames")
+  expect(requests).toBe(0)
+  expect(await post('hooks.example.org')).toMatchObject({ statusCode: 204 })
+  expect(requests).toBe(1)
 })
 
 test('a redirect is an answer, and is not followed', async () => {
@@ -102,7 +134,7 @@ test('a receiver that never answers is given up in time', async () => {
 })
 
 test('an answer that is no HTTP, and one that ends too soon, are errors', async () => {
-  const server = (await import('node:net')).createServer((socket) => {
+  const server = createTcpServer((socket) => {
     socket.once('data', (bytes) =>
       bytes.includes('POST /noise') ? socket.end('hello\r\n\r\n') : socket.destroy(),
     )

@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { onTestFinished } from 'vitest'
-import { runProcess } from '../../block-io/process.ts'
+import { makeCertificates } from '../support/certificates.ts'
 
 export const SERVER_NAME = 'temporal.example.org'
 
@@ -20,7 +20,7 @@ export async function startTlsProxy(
   address: string,
   folder: string,
 ): Promise<{ port: number; seen: Seen[] }> {
-  await makeCertificates(folder)
+  await makeCertificates(folder, SERVER_NAME)
   const seen: Seen[] = []
   const upstream = connect(`http://${address}`)
   const file = (name: string) => readFile(join(folder, name))
@@ -50,40 +50,4 @@ export async function startTlsProxy(
     server.close()
   })
   return { port: (server.address() as AddressInfo).port, seen }
-}
-
-/** An authority, and what it signed: `server.pem` and `client.pem`, with their keys. */
-async function makeCertificates(folder: string): Promise<void> {
-  const openssl = (...args: readonly string[]) => runProcess('openssl', args)
-  const path = (name: string) => join(folder, name)
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2']
-  await openssl(
-    'req',
-    '-x509',
-    ...key,
-    '-subj',
-    '/CN=authority',
-    '-keyout',
-    path('ca.key'),
-    '-out',
-    path('ca.pem'),
-  )
-  for (const [name, subject] of [
-    ['server', SERVER_NAME],
-    ['client', 'volflow'],
-  ] as const) {
-    const signed = ['-x509', ...key, '-CA', path('ca.pem'), '-CAkey', path('ca.key')]
-    const names = ['-subj', `/CN=${subject}`, '-addext', `subjectAltName=DNS:${subject}`]
-    await openssl(
-      'req',
-      ...signed,
-      ...names,
-      '-addext',
-      'basicConstraints=critical,CA:FALSE',
-      '-keyout',
-      path(`${name}.key`),
-      '-out',
-      path(`${name}.pem`),
-    )
-  }
 }
