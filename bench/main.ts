@@ -11,6 +11,7 @@ import { untilInterrupted } from '../cli/interrupt.ts'
 import { setUp } from '../scripts/setup/set-up.ts'
 import { apiLatency } from './api-latency.ts'
 import { backup } from './backup.ts'
+import { collection } from './collect.ts'
 import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
 import { describe } from './describe.ts'
 import { imageToVolume } from './image-to-volume.ts'
@@ -18,7 +19,7 @@ import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
 import { scan } from './scan.ts'
 
-const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, scan, recovery]
+const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, scan, recovery, collection]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)

@@ -24,7 +24,7 @@ export function targetRoutes(app: App, context: ApiContext): void {
         tags: ['targets'],
         summary: 'Remove from a target what no backup needs any more',
         params: z.strictObject({ name: PLACE }),
-        body: COLLECT.optional(),
+        body: COLLECT.nullish(),
         response: { 202: ACCEPTED, ...ERRORS },
       },
     },

@@ -112,10 +112,8 @@ test('A snapshot, a backup and a collection are accepted with what they need', a
   await expect(client.createBackup({ volumeId, target: 'disk', incremental: true })).rejects.toMatchObject({
     code: 'noParentBackup',
   })
-  expect((await client.collectTarget('disk')).operation).toMatchObject({
-    kind: 'collect-target',
-    resourceId: 'disk',
-  })
+  const collection = await client.collectTarget('disk', { dryRun: true })
+  expect(collection.operation).toMatchObject({ kind: 'collect-target', resourceId: 'disk' })
 })
 
 test('A failed operation says why', async () => {

@@ -23,7 +23,15 @@ test('the benchmarks are listed by name', async () => {
     .trim()
     .split('\n')
     .map((line) => line.split(' ', 1)[0])
-  expect(names).toEqual(['api-latency', 'image-to-volume', 'backup', 'restore', 'scan', 'recovery'])
+  expect(names).toEqual([
+    'api-latency',
+    'image-to-volume',
+    'backup',
+    'restore',
+    'scan',
+    'recovery',
+    'collect',
+  ])
 })
 
 test('an unknown benchmark is a usage error that lists those there are', async () => {

@@ -221,7 +221,7 @@ test('Snapshots, backups, restore and collection have their commands', async () 
   expect(await run('backup', 'restore', 'full', '--name', 'restored')).toMatchObject({
     volume: { status: 'available', metadata: { src_backup_id: expect.any(String) } },
   })
-  await run('target', 'collect', 's3')
+  await run('target', 'collect', 's3', '--dry-run', '--force')
   await run('snapshot', 'delete', 's')
   await run('backup', 'delete', 'more')
   await run('volume', 'delete', 'c')

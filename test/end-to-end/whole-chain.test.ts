@@ -75,7 +75,16 @@ test('an image becomes a volume, a snapshot, a larger clone, two backups and a r
     await ended(installation, client.deleteBackup(resourceId))
     await expectNotFound(client.showBackup(resourceId))
   }
-  await ended(installation, client.collectTarget('s3'))
+  const planned = await ended(installation, client.collectTarget('s3', { dryRun: true }))
+  const collected = await ended(installation, client.collectTarget('s3'))
+  const { unneededObjects: deletedObjects, unneededBytes: deletedBytes } = planned.result ?? {}
+  expect(deletedObjects).toBeGreaterThan(2)
+  expect(collected.result).toMatchObject({
+    deletedObjects,
+    deletedBytes,
+    rescuedObjects: 0,
+    lockedObjects: 0,
+  })
   await ended(installation, client.deleteSnapshot(snapshot.resourceId))
   for (const { resourceId } of [volume, clone, layered, restored]) {
     await ended(installation, client.deleteVolume(resourceId))

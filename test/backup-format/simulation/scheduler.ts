@@ -135,13 +135,13 @@ export class Process {
 
   /** Resolves when it is this process's turn, or never. */
   step({ isSent = false } = {}): Promise<void> {
-    if (!this.#isAlive) return NEVER
+    if (!this.#isAlive) return never()
     this.#steps += 1
     if (this.#steps > this.temper.diesAtStep) {
       this.#isAlive = false
       this.#scheduler.bury(this)
       this.#die.resolve('died')
-      return NEVER
+      return never()
     }
     if (this.#random.chance(this.temper.pauseProbability)) this.sleep(this.temper.pauseStepsMax)
     return new Promise((resolve) => this.#scheduler.wait({ process: this, isSent, resume: resolve }))
@@ -153,4 +153,7 @@ export class Process {
   }
 }
 
-const NEVER = new Promise<never>(() => {})
+/** One for each who waits: a promise remembers them all, as long as it lives. */
+function never(): Promise<never> {
+  return new Promise(() => {})
+}

@@ -115,6 +115,16 @@ export function describeBackupTarget(name: string, makeSpec: () => Promise<Targe
       expect(await all(target, 'elsewhere/')).toEqual([])
     }, 60_000)
 
+    it('deletes many objects at once, missing ones among them, and no other', async () => {
+      const target = await openFresh()
+      const keys = Array.from({ length: 30 }, (_, number) => `c/${number}.1`)
+      for (const key of keys) await target.putIfAbsent(key, Buffer.from(key))
+      expect(await target.deleteMany([...keys.slice(5), 'c/none.1'])).toEqual({ locked: [] })
+      const left: string[] = []
+      for await (const { key } of target.list('c/')) left.push(key)
+      expect(left.toSorted()).toEqual(keys.slice(0, 5).toSorted())
+    })
+
     it('deletes an object, and a missing one without complaint', async () => {
       const target = await openFresh()
       await target.putIfAbsent('a/b', Buffer.from('x'))
