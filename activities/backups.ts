@@ -1,5 +1,4 @@
-import type { OpenDevice, DeviceSpec } from '../block-io/device.ts'
-import { serveDevice } from '../block-io/export.ts'
+import type { DeviceSpec } from '../block-io/device.ts'
 import { commitBackup } from '../backup-format/commit.ts'
 import { deleteBackup } from '../backup-format/delete.ts'
 import { restoreBackup } from '../backup-format/restore.ts'
@@ -13,7 +12,9 @@ import type { OperationResult } from '../domain/progress.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
 import { collectOrPlan } from './collection.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
+import { describeVolume } from './described-volume.ts'
 import { withRepository } from './repository.ts'
+import { withDevice } from './with-device.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
 
@@ -27,7 +28,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
         )
       }),
 
-    commitBackup: (input: Input<'create-backup'>): Promise<OperationResult> =>
+    commitBackup: (input: Input<'create-backup'> | Input<'copy-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) =>
         withRepository(deps, input.target, async (repository) => {
           const key = {
@@ -86,12 +87,12 @@ async function upload(
   const { targetFactoryUrl } = deps
   const changed = await changedSinceParent(deps, input, attempt.signal)
   return withRepository(deps, input.target, async (repository) => {
-    const { totals } = await uploadBackup(repository, {
+    const { totals, healedObjects } = await uploadBackup(repository, {
       domain: backupDomain(input.projectId),
       backupId: input.backupId,
       ...(input.parentBackupId !== null && { parentBackupId: input.parentBackupId }),
       sizeBytes: input.sizeBytes,
-      volume: { id: input.volumeId },
+      volume: await describeVolume(deps.database, input),
       writerToken: attempt.token,
       source,
       changedRanges: 'ranges' in changed ? changed.ranges : 'unknown',
@@ -106,7 +107,8 @@ async function upload(
     })
     const path = input.parentBackupId === null ? 'full' : 'incremental'
     const { newObjectBytes: movedBytes, dataChunks: chunks, newChunks } = totals
-    return { path, movedBytes, chunks, newChunks, ...describeChanges(input, changed) }
+    const healed = healedObjects === 0 ? {} : { healedObjects }
+    return { path, movedBytes, chunks, newChunks, ...healed, ...describeChanges(input, changed) }
   })
 }
 
@@ -161,25 +163,4 @@ async function download(
     })
     return { path: into.freshTarget ? 'download' : 'changes', movedBytes: before + movedBytes }
   })
-}
-
-/** Worker threads reach plain files themselves, and anything else over NBD. */
-async function withDevice<T>(
-  deps: ActivityDependencies,
-  device: OpenDevice,
-  options: { signal: AbortSignal; writable?: boolean },
-  work: (spec: DeviceSpec) => Promise<T>,
-): Promise<T> {
-  try {
-    const { plainFile, sizeBytes } = device
-    if (plainFile !== undefined) return await work({ kind: 'file', path: plainFile, sizeBytes })
-    const served = await serveDevice(device, { socketDirectory: deps.runFolder, confined: false, ...options })
-    try {
-      return await work(served.spec)
-    } finally {
-      await served.close()
-    }
-  } finally {
-    await device.close()
-  }
 }

@@ -1,9 +1,11 @@
 import { createArtifactActivities } from './artifacts.ts'
+import { createBackupCopyActivities } from './backup-copies.ts'
 import { createBackupActivities } from './backups.ts'
 import { createCopyActivities } from './copies.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { createImageActivities } from './images.ts'
 import { createVolumeImageActivities } from './volume-images.ts'
+import { createVerificationActivities } from './verifications.ts'
 import { createVolumeActivities } from './volumes.ts'
 
 /** Everything that touches storage: what a data worker serves. */
@@ -11,8 +13,10 @@ export function createDataActivities(deps: ActivityDependencies) {
   return {
     ...createArtifactActivities(deps),
     ...createBackupActivities(deps),
+    ...createBackupCopyActivities(deps),
     ...createCopyActivities(deps),
     ...createImageActivities(deps),
+    ...createVerificationActivities(deps),
     ...createVolumeActivities(deps),
     ...createVolumeImageActivities(deps),
   }

@@ -8,6 +8,7 @@ import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
 import { createLine } from './line.ts'
 import { blobKey } from './names.ts'
+import { heal, type Quarantined } from './quarantine.ts'
 import type { BackupTarget } from './target.ts'
 
 export interface UploadTask {
@@ -22,6 +23,8 @@ export interface UploadedChunk {
   readonly entry: Entry | undefined
   /** `present`: the target had this object already, under this very key. */
   readonly outcome: 'zero' | 'reused' | 'stored' | 'present'
+  /** Damaged objects with these bytes that were stored anew. */
+  readonly healed: number
 }
 
 export interface ChunkUploadSetup {
@@ -29,13 +32,14 @@ export interface ChunkUploadSetup {
   readonly keys: SealingKeys
   readonly chunkBytes: number
   readonly compressionLevel: number
+  readonly quarantined: Quarantined
 }
 
 const ZEROES = Buffer.alloc(64 * KiB)
 
 /** A chunk is read, and sealed, in a plain buffer; while its sealed bytes are on their way, the next one uses it. */
 export function createChunkUpload(reader: BlockReader, target: BackupTarget, setup: ChunkUploadSetup) {
-  const { domain, keys, chunkBytes, compressionLevel } = setup
+  const { domain, keys, chunkBytes, compressionLevel, quarantined } = setup
   const sealer = createSealer(keys, { compressionLevel })
   const plainBuffers = createPool(chunkBytes)
   const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
@@ -47,25 +51,28 @@ export function createChunkUpload(reader: BlockReader, target: BackupTarget, set
       const plain = buffer.subarray(0, task.length)
       await reader.read(plain, task.offset)
       signal.throwIfAborted()
-      if (isZero(plain)) return { entry: undefined, outcome: 'zero' }
+      if (isZero(plain)) return { entry: undefined, outcome: 'zero', healed: 0 }
       const id = contentId(keys, plain)
-      if (id === task.parent?.id) return { entry: task.parent, outcome: 'reused' }
+      const healed = await heal({ target, domain, sealer }, quarantined, { kind: 'chunk', id, plain })
+      if (id === task.parent?.id) return { entry: task.parent, outcome: 'reused', healed }
       const key = blobKey('chunk', domain, { id, epoch: task.epoch })
       const sealed = sealer.seal(key, plain, into)
-      return { entry: { id, epoch: task.epoch, objectBytes: sealed.byteLength }, key, sealed }
+      return { entry: { id, epoch: task.epoch, objectBytes: sealed.byteLength }, key, sealed, healed }
     })
 
   return (task: UploadTask, signal: AbortSignal): Promise<UploadedChunk> =>
     sealedBuffers.lend(async (into) => {
       const prepared = await readers.pass(() => prepare(task, into, signal))
       if ('outcome' in prepared) return prepared
-      const { entry, key, sealed } = prepared
+      const { entry, key, sealed, healed } = prepared
       const stored = await target.putIfAbsent(key, sealed, { signal })
-      return { entry, outcome: stored === 'created' ? 'stored' : 'present' }
+      return { entry, outcome: stored === 'created' ? 'stored' : 'present', healed }
     })
 }
 
-type Prepared = UploadedChunk | { readonly entry: Entry; readonly key: string; readonly sealed: Buffer }
+type Prepared =
+  | UploadedChunk
+  | { readonly entry: Entry; readonly key: string; readonly sealed: Buffer; readonly healed: number }
 
 /** Data shows itself in the first piece, nearly always. */
 function isZero(bytes: Buffer): boolean {

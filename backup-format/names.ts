@@ -70,6 +70,22 @@ export function blobKey(kind: BlobKind, domain: string, ref: BlobRef): string {
   return `${blobsPrefix(kind, domain)}${name.slice(0, 2)}/${name}`
 }
 
+export function quarantinePrefix(domain: string): string {
+  return `${domainPrefix(domain)}q/`
+}
+
+/** Says that the object with this ref is damaged or missing. */
+export function quarantineKey(kind: BlobKind, domain: string, ref: BlobRef): string {
+  return `${quarantinePrefix(domain)}${FOLDERS[kind]}-${blobName(ref)}`
+}
+
+/** The inverse of `quarantineKey`; undefined for a key that nobody writes. */
+export function parseQuarantineKey(domain: string, key: string): (BlobRef & { kind: BlobKind }) | undefined {
+  const [, folder, name] = /^([cs])-(.+)$/.exec(key.slice(quarantinePrefix(domain).length)) ?? []
+  const ref = name === undefined ? undefined : parseBlobName(name)
+  return ref === undefined ? undefined : { ...ref, kind: folder === FOLDERS.chunk ? 'chunk' : 'page' }
+}
+
 export function blobName(ref: BlobRef): string {
   return `${ref.id}.${ref.epoch}`
 }

@@ -10,6 +10,7 @@ import { entriesOf } from './entry.ts'
 import { newJournalId, NO_TOTALS, readJournal, type UploadedParts, writeParts } from './journal.ts'
 import type { KeySet } from './key-set.ts'
 import { parseBlobName } from './names.ts'
+import { type Quarantined, readQuarantined } from './quarantine.ts'
 import { type BackupRecord, createRecord, readRecord, replaceRecord, type StoredRecord } from './record.ts'
 import { registerDomain, type Repository } from './repository.ts'
 import { readState } from './state.ts'
@@ -29,16 +30,19 @@ export interface OpenUpload {
   readonly parts: UploadedParts
   /** Counts as absent, wherever it is found. */
   readonly condemned: KeySet
+  /** Not relied on unread; whoever comes upon these bytes heals it. */
+  readonly quarantined: Quarantined
 }
 
 /** Throws DriverError `busy` when a newer attempt has taken over, `invalid` when the backup is no longer open. */
 export async function openUpload(repository: Repository, identity: UploadIdentity): Promise<OpenUpload> {
   await registerDomain(repository, identity.domain)
+  const quarantined = await readQuarantined(repository, identity.domain)
   let { record, ours } = await findOrCreate(repository, identity)
   for (let attempt = 0; attempt < LIMITS.stateReadsMax; attempt += 1) {
     const { state, condemned } = await readCondemned(repository, identity.domain)
     const parts = await readJournal(repository, record.value)
-    if (ours && state.epoch === record.value.epoch) return { record, parts, condemned }
+    if (ours && state.epoch === record.value.epoch) return { record, parts, condemned, quarantined }
     // What is dropped here must stay dropped when the collection is over and its lists are gone: hence a new journal, named by the
     // same compare-and-swap that moves the record.
     await dropCondemned(repository, identity.domain, parts, condemned)

@@ -12,6 +12,7 @@ import type { JournalWriter } from './journal.ts'
 import { contentId } from './keys.ts'
 import { blobName } from './names.ts'
 import type { OpenUpload } from './open-upload.ts'
+import { heal } from './quarantine.ts'
 import type { BackupTotals } from './record.ts'
 import type { Repository } from './repository.ts'
 import type { Parent, ParentPage } from './upload-parent.ts'
@@ -39,6 +40,7 @@ export class PageUpload {
   readonly #context: UploadContext
   #totals: BackupTotals
   #redoneChunks = 0
+  #healedObjects = 0
   #window: ExtentWindow = { start: -1, hasData: Promise.resolve(() => true) }
   #doneBytes = 0
 
@@ -50,6 +52,10 @@ export class PageUpload {
 
   get totals(): BackupTotals {
     return this.#totals
+  }
+
+  get healedObjects(): number {
+    return this.#healedObjects
   }
 
   get redoneChunks(): number {
@@ -133,7 +139,7 @@ export class PageUpload {
     signal.throwIfAborted()
     const length = chunkLength(chunk, repository.chunkBytes, request.sizeBytes)
     await request.pace?.(length)
-    const { entry, outcome } = await executor.run({
+    const { entry, outcome, healed } = await executor.run({
       offset: chunk * repository.chunkBytes,
       length,
       epoch: opened.record.value.epoch,
@@ -142,6 +148,7 @@ export class PageUpload {
     writeEntry(bytes, this.#slot(chunk), entry)
     if (outcome === 'stored') this.#count(entry)
     if (outcome === 'present') this.#redoneChunks += 1
+    this.#healedObjects += healed
     const uploaded = outcome === 'stored' || outcome === 'present'
     await journal.addChunk(chunk, entry, uploaded, this.#totals)
     this.#progress([chunk])
@@ -160,6 +167,9 @@ export class PageUpload {
     const { repository, request, opened } = this.#context
     const domain = await repository.domain(request.domain)
     const ref = { id: contentId(domain.keys, bytes), epoch: opened.record.value.epoch }
+    const healer = { target: repository.target, domain: domain.name, sealer: domain.sealer }
+    const page = { kind: 'page', id: ref.id, plain: bytes } as const
+    this.#healedObjects += await heal(healer, opened.quarantined, page)
     const known = parentPage.name(ref.id)
     if (known !== undefined) return known
     await writePage(repository, domain, ref, bytes)

@@ -1,11 +1,13 @@
+import { DriverError } from '../domain/errors.ts'
 import { pageRef, readPage } from './blob.ts'
 import { touchedChunks } from './touched-chunks.ts'
 import { type Entry, ENTRY_BYTES, readEntry } from './entry.ts'
 import { chunkLength } from './geometry.ts'
-import type { KeySet } from './key-set.ts'
 import { blobName } from './names.ts'
+import type { OpenUpload } from './open-upload.ts'
+import { isQuarantined, quarantine } from './quarantine.ts'
 import { readRecord } from './record.ts'
-import type { Repository } from './repository.ts'
+import type { Domain, Repository } from './repository.ts'
 import type { UploadRequest } from './upload-request.ts'
 
 /** What the parent knows about the chunks of one index page. */
@@ -31,7 +33,7 @@ const NO_PAGE: ParentPage = { entry: () => undefined, name: () => undefined, unc
 export async function openParent(
   repository: Repository,
   request: UploadRequest,
-  condemned: KeySet,
+  { condemned, quarantined }: Pick<OpenUpload, 'condemned' | 'quarantined'>,
 ): Promise<Parent> {
   const { domain: domainName, parentBackupId, changedRanges = 'unknown', sizeBytes } = request
   const record =
@@ -51,7 +53,13 @@ export async function openParent(
     const name = pages[number]
     if (name === undefined) return NO_PAGE
     const ref = name === null ? undefined : pageRef(domain, name)
-    const bytes = name === null ? undefined : await readPage(repository, domain, name, request.signal)
+    const bytes =
+      name === null ? undefined : await readUnlessDamaged(repository, domain, name, request.signal)
+    if (bytes === 'damaged') {
+      // The page that this upload writes may well have the same name: it must replace the damaged one.
+      if (ref !== undefined) await quarantine(repository, domainName, { kind: 'page', ref }, quarantined)
+      return NO_PAGE
+    }
     const entry = (chunk: number) => {
       const slot = chunk % pageEntries
       return bytes === undefined || (slot + 1) * ENTRY_BYTES > bytes.byteLength
@@ -67,9 +75,25 @@ export async function openParent(
       name: (id) => (ref?.id === id && !condemned.has(ref) ? blobName(ref) : undefined),
       unchanged: (chunk) => {
         if (!comparable(chunk) || changed(chunk)) return undefined
-        return entry(chunk) === undefined ? 'zero' : usable(chunk)
+        const found = entry(chunk)
+        if (found === undefined) return 'zero'
+        return isQuarantined(quarantined, 'chunk', found) ? undefined : usable(chunk)
       },
     }
   }
   return { page }
+}
+
+async function readUnlessDamaged(
+  repository: Repository,
+  domain: Domain,
+  name: string,
+  signal: AbortSignal,
+): Promise<Buffer | 'damaged'> {
+  try {
+    return await readPage(repository, domain, name, signal)
+  } catch (error) {
+    if (error instanceof DriverError && error.kind === 'corrupt') return 'damaged'
+    throw error
+  }
 }

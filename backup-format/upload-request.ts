@@ -1,9 +1,13 @@
 import type { ByteRange, DeviceSpec } from '../block-io/device.ts'
+import type { BackupSource } from './backup-reader.ts'
 import type { UploadIdentity } from './open-upload.ts'
 import type { ThreadTarget } from './thread-target.ts'
 
+/** A volume, or a backup in another repository. */
+export type UploadSource = DeviceSpec | BackupSource
+
 export interface UploadRequest extends UploadIdentity {
-  readonly source: DeviceSpec
+  readonly source: UploadSource
   /** What changed since the parent; 'unknown': everything that is allocated is read. */
   readonly changedRanges?: readonly ByteRange[] | 'unknown'
   /** How many chunks a crash may cost; LIMITS.journalChunks unless told. */

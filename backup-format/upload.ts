@@ -1,7 +1,6 @@
 /** Uploads a volume's bytes as one backup: everything but the commit. */
 import pMap from 'p-map'
 import type { BlockReader } from '../block-io/device.ts'
-import { openReader } from '../block-io/reader.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { createChunkUpload, type UploadedChunk, type UploadTask } from './chunk-upload.ts'
 import { DEFAULT_COMPRESSION_LEVEL } from './envelope.ts'
@@ -9,16 +8,20 @@ import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
 import { JournalWriter } from './journal.ts'
 import { createLine } from './line.ts'
 import { openUpload, overtaken } from './open-upload.ts'
+import type { Quarantined } from './quarantine.ts'
 import { type BackupTotals, replaceRecord } from './record.ts'
 import type { Repository } from './repository.ts'
 import { openParent } from './upload-parent.ts'
 import { PageUpload } from './upload-page.ts'
 import type { UploadRequest } from './upload-request.ts'
+import { openUploadSource } from './upload-source.ts'
 import type { UploadThreadData } from './upload-thread.ts'
 
 export interface UploadResult {
   readonly totals: BackupTotals
   readonly redoneChunks: number
+  /** Damaged objects that were stored anew on the way. */
+  readonly healedObjects: number
 }
 
 /**
@@ -29,7 +32,7 @@ export interface UploadResult {
  */
 export async function uploadBackup(repository: Repository, request: UploadRequest): Promise<UploadResult> {
   request.signal.throwIfAborted()
-  const reader = await openReader(request.source)
+  const reader = await openUploadSource(request.source)
   try {
     return await uploadFrom(repository, request, reader)
   } finally {
@@ -45,8 +48,8 @@ export async function uploadFrom(
 ): Promise<UploadResult> {
   const opened = await openUpload(repository, request)
   const { record, parts } = opened
-  const parent = await openParent(repository, request, opened.condemned)
-  const executor = await startExecutor(repository, request, reader)
+  const parent = await openParent(repository, request, opened)
+  const executor = await startExecutor(repository, request, reader, opened.quarantined)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
   // Uploads in work may be finished but not written down when the process dies: they are part of what is repeated.
@@ -62,7 +65,7 @@ export async function uploadFrom(
     const upload = (page: number) => inWork.pass(() => pages.upload(page))
     const names = await pMap(numbers, upload, { concurrency: LIMITS.pagesInWork, signal })
     await journal.flush()
-    const { totals, redoneChunks } = pages
+    const { totals, redoneChunks, healedObjects } = pages
     signal.throwIfAborted()
     const finished = await replaceRecord(
       repository,
@@ -70,7 +73,7 @@ export async function uploadFrom(
       record.version,
     )
     if (finished === undefined) throw overtaken(request.backupId)
-    return { totals, redoneChunks }
+    return { totals, redoneChunks, healedObjects }
   } finally {
     stop.abort()
     await executor.close()
@@ -83,10 +86,14 @@ async function startExecutor(
   repository: Repository,
   request: UploadRequest,
   reader: BlockReader,
+  quarantined: Quarantined,
 ): Promise<Executor<UploadTask, UploadedChunk>> {
   const { keys } = await repository.domain(request.domain)
   const { compressionLevel = DEFAULT_COMPRESSION_LEVEL } = request
-  const setup = { domain: request.domain, keys, chunkBytes: repository.chunkBytes, compressionLevel }
+  const setup = {
+    ...{ domain: request.domain, keys, chunkBytes: repository.chunkBytes },
+    ...{ compressionLevel, quarantined },
+  }
   if (request.threads === undefined) {
     return inlineExecutor(createChunkUpload(reader, repository.target, setup), request.signal)
   }

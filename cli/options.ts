@@ -63,6 +63,12 @@ export function parseCount(text: string): number {
   throw new InvalidArgumentError('Expected a whole number from 1.')
 }
 
+export function parsePercent(text: string): number {
+  const percent = /^\d{1,3}$/.test(text) ? Number(text) : 0
+  if (percent >= 1 && percent <= 100) return percent
+  throw new InvalidArgumentError('Expected a whole number from 1 to 100.')
+}
+
 export function parseEventId(text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new InvalidArgumentError('Expected the id of an event, or 0.')

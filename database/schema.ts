@@ -4,6 +4,7 @@ import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 import type { DeliveryOutcome } from '../domain/webhooks.ts'
+import type { VerifyLevel } from '../domain/verification.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
 export interface Schema {
@@ -91,6 +92,13 @@ export interface BackupsTable extends ResourceColumns {
   dataTimestamp: string
   /** Which schedule made it, be it gone by now. */
   scheduleId: string | null
+  /** When it was looked at last, and how closely; null: never. */
+  verifiedAt: string | null
+  verifyLevel: VerifyLevel | null
+  /** The backup in another target of which this is a copy, be it gone by now. */
+  sourceBackupId: string | null
+  /** Chunks and index pages that were found damaged or missing then. */
+  damagedObjects: number | null
 }
 
 /** See database/operations/kept-snapshots.ts. */
@@ -217,6 +225,8 @@ export interface SchedulesTable {
   retention: string | null
   /** Since when its backups have been looked through for what may go. */
   retainedAt: string | null
+  /** JSON of Verification: how each new backup is looked at; null: not at all. */
+  verification: string | null
   /** How old the newest good backup of a volume may be; null: two runs may fail. */
   alarmAfterSeconds: number | null
   /** Either this, in the time zone, or `intervalSeconds`. */

@@ -5,3 +5,8 @@
 export function backupDomain(projectId: string): string {
   return projectId.replace(/[A-Z_]/g, (letter) => `_${letter.toLowerCase()}`)
 }
+
+/** The inverse. */
+export function projectOfDomain(domain: string): string {
+  return domain.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())
+}

@@ -27,6 +27,8 @@ export const LIMITS = {
   journalChunks: 32,
   /** ... or this much time of slow uploading. */
   journalIntervalMs: 5_000,
+  /** Damaged objects that one upload knows of, to heal them: far more, and the target is beyond that. */
+  quarantinedMax: 10_000,
   /** Layers of a volume in the file backend; deeper chains slow down every read. */
   layerDepthMax: 16,
   /** Names come from users and are shown in lists. */
@@ -317,6 +319,10 @@ export const LIMITS = {
   retentionIntervalMs: 3_600_000,
   /** Deletions that one look at a schedule's backups starts; the rest follows with the next. */
   retentionDeletionsMax: 200,
+  /** Verifications that one look starts; the rest follows with the next. */
+  verifyBatch: 20,
+  /** A backup of a schedule whose verification could not be done is tried again after a day. */
+  verifyAgainMs: 86_400_000,
   /** Alarms are about hours: no need to look more often. */
   alarmIntervalMs: 30_000,
   /** A schedule's planned times whose greatest distance says how old its newest good backup may be. */

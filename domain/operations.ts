@@ -1,6 +1,7 @@
 /** What every kind of operation needs: its specification, what it locks, and what its resources become when it ends. */
 
 import type { OperationResult } from './progress.ts'
+import type { VerifyLevel } from './verification.ts'
 
 export type ResourceType = 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
 export type LockMode = 'shared' | 'exclusive'
@@ -103,6 +104,33 @@ export interface OperationSpecs {
   'delete-backup': { backupId: string; target: string; projectId: string }
   /** `dryRun`: only says what it would delete. `force`: however much that is. */
   'collect-target': { target: string; dryRun?: boolean; force?: boolean }
+  'verify-backup': {
+    backupId: string
+    target: string
+    projectId: string
+    sizeBytes: number
+    level: VerifyLevel
+    samplePercent: number
+    /** Of level `restore`: where the backup is restored to a volume that lives as long as the operation. */
+    backend: string | null
+    volumeId: string
+    /** A backup of the same bytes in another target, from which damaged chunks are healed. */
+    healFrom: { backupId: string; target: string } | null
+  }
+  'copy-backup': {
+    backupId: string
+    target: string
+    projectId: string
+    volumeId: string
+    sizeBytes: number
+    sourceBackupId: string
+    sourceTarget: string
+    /** A copy in the same target, and of which backup: only what differs between the two originals is copied. */
+    parentBackupId: string | null
+    parentSourceId: string | null
+  }
+  /** Backups of every project that the target has and the database does not know. */
+  'import-target': { target: string }
 }
 
 export type OperationKind = keyof OperationSpecs
@@ -232,6 +260,13 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     parent: read('backup', ['available', 'restoring']),
   },
   'delete-backup': { backup: deleted('backup') },
+  'verify-backup': { backup: read('backup', ['available', 'restoring', 'error']) },
+  'copy-backup': {
+    backup: newResource('backup'),
+    source: read('backup', ['available', 'restoring']),
+    parent: read('backup', ['available', 'restoring']),
+  },
+  'import-target': { target: { type: 'target', mode: 'shared' } },
   'collect-target': { target: { type: 'target', mode: 'exclusive' } },
 }
 

@@ -7,6 +7,11 @@ export function placeQueue(type: PlaceType, name: string): string {
   return `${type}/${name}`
 }
 
+/** Movers of data that touch no backend. */
+export function targetDataQueue(target: string): string {
+  return `target/${target}/data`
+}
+
 export function dataQueue(backend: string): string {
   return `backend/${backend}/data`
 }

@@ -16,6 +16,7 @@ import type {
   Backup,
   BackupAccepted,
   BackupPage,
+  CopyBackupInput,
   CreateBackupInput,
   CreateImageInput,
   CreateSnapshotInput,
@@ -40,6 +41,7 @@ import type {
   UploadVolumeInput,
   Volume,
   VolumeAccepted,
+  VerifyBackupInput,
   VolumeImageAccepted,
   VolumePage,
 } from './types.ts'
@@ -217,6 +219,27 @@ export class VolflowClient {
   collectTarget(name: string, collect: CollectTargetInput = {}, options?: RequestOptions): Promise<Accepted> {
     const path = `/targets/${encodeURIComponent(name)}/collect`
     return this.#json({ method: 'POST', path, json: collect, ...options })
+  }
+
+  /** Looks whether it could be restored; the operation's result says what was found. */
+  verifyBackup(
+    id: string,
+    verify: VerifyBackupInput = {},
+    options?: RequestOptions,
+  ): Promise<BackupAccepted> {
+    const path = `/backups/${encodeURIComponent(id)}/verify`
+    return this.#json({ method: 'POST', path, json: verify, ...options })
+  }
+
+  /** Copies a backup to another target; of a volume that has one there, only what differs. */
+  copyBackup(id: string, copy: CopyBackupInput, options?: RequestOptions): Promise<BackupAccepted> {
+    const path = `/backups/${encodeURIComponent(id)}/copy`
+    return this.#json({ method: 'POST', path, json: copy, ...options })
+  }
+
+  /** Enters backups of every project that the target has and the database does not know. */
+  importTarget(name: string, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({ method: 'POST', path: `/targets/${encodeURIComponent(name)}/import`, ...options })
   }
 
   listOperations(filter: OperationFilter = {}, options?: RequestOptions): Promise<OperationPage> {

@@ -24,6 +24,7 @@ export interface Schemas {
   BackupAccepted: BackupAccepted
   BackupPage: BackupPage
   CollectTargetInput: CollectTargetInput
+  CopyBackupInput: CopyBackupInput
   CreateBackupInput: CreateBackupInput
   CreateImageInput: CreateImageInput
   CreateScheduleInput: CreateScheduleInput
@@ -65,6 +66,9 @@ export interface Schemas {
   UpdateScheduleInput: UpdateScheduleInput
   UpdateWebhookInput: UpdateWebhookInput
   UploadVolumeInput: UploadVolumeInput
+  Verification: Verification
+  VerificationInput: VerificationInput
+  VerifyBackupInput: VerifyBackupInput
   Volume: Volume
   VolumeAccepted: VolumeAccepted
   VolumeImageAccepted: VolumeImageAccepted
@@ -102,6 +106,9 @@ export interface Operation {
     | 'delete-snapshot'
     | 'create-backup'
     | 'delete-backup'
+    | 'verify-backup'
+    | 'copy-backup'
+    | 'import-target'
     | 'collect-target'
   state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
   resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
@@ -197,6 +204,19 @@ export interface Backup {
   storedBytes: number
   failReason: string | null
   /**
+   * The backup in another target of which this is a copy
+   */
+  sourceBackupId: string | null
+  /**
+   * When it was looked at last; null: never
+   */
+  verifiedAt: string | null
+  verifyLevel: ('presence' | 'content' | 'restore' | 'quarantined') | null
+  /**
+   * Found damaged or missing; healed by a backup of the volume that still has them
+   */
+  damagedObjects: number | null
+  /**
    * The moment whose data it holds
    */
   dataTimestamp: string
@@ -224,6 +244,13 @@ export interface CollectTargetInput {
    * Delete it even when it is a suspiciously large share of everything in the target
    */
   force?: boolean
+}
+export interface CopyBackupInput {
+  target: string
+  /**
+   * Left out: as the original
+   */
+  name?: string
 }
 export interface CreateBackupInput {
   volumeId: string
@@ -280,6 +307,10 @@ export interface CreateScheduleInput {
    */
   retention?: RetentionInput | null
   /**
+   * How each of its backups is looked at once it is there; null, the default: not at all
+   */
+  verification?: VerificationInput | null
+  /**
    * A volume without a good backup for so long has an alarm; null, the default: when two planned times passed without one
    */
   alarmAfterSeconds?: number | null
@@ -335,6 +366,16 @@ export interface RetentionInput {
    * All that are at most so old
    */
   withinSeconds?: number
+}
+export interface VerificationInput {
+  /**
+   * presence: all objects are there; content: each chunk is fetched, authenticated and hashed; restore: also restored to a volume and compared; quarantined: only what was damaged before
+   */
+  level?: 'presence' | 'content' | 'restore' | 'quarantined'
+  /**
+   * Of the chunks, a different choice each time
+   */
+  samplePercent?: number
 }
 export interface CreateSnapshotInput {
   volumeId: string
@@ -414,6 +455,9 @@ export interface CreateWebhookInput {
         | 'delete-snapshot'
         | 'create-backup'
         | 'delete-backup'
+        | 'verify-backup'
+        | 'copy-backup'
+        | 'import-target'
         | 'collect-target'
       )[]
     | null
@@ -494,6 +538,9 @@ export interface Operation1 {
     | 'delete-snapshot'
     | 'create-backup'
     | 'delete-backup'
+    | 'verify-backup'
+    | 'copy-backup'
+    | 'import-target'
     | 'collect-target'
   state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
   resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
@@ -708,6 +755,7 @@ export interface Schedule {
       }
   target: string
   retention: Retention | null
+  verification: Verification | null
   alarmAfterSeconds: number | null
   /**
    * Volumes without a good backup for too long: see its alarms
@@ -744,6 +792,16 @@ export interface Schedule {
    */
   createdAt: string
   updatedAt: string | null
+}
+export interface Verification {
+  /**
+   * presence: all objects are there; content: each chunk is fetched, authenticated and hashed; restore: also restored to a volume and compared; quarantined: only what was damaged before
+   */
+  level: 'presence' | 'content' | 'restore' | 'quarantined'
+  /**
+   * Of the chunks, a different choice each time
+   */
+  samplePercent: number
 }
 export interface ScheduleAlarm {
   volumeId: string
@@ -872,6 +930,10 @@ export interface UpdateScheduleInput {
    */
   retention?: RetentionInput | null
   /**
+   * How each of its backups is looked at once it is there; null, the default: not at all
+   */
+  verification?: VerificationInput | null
+  /**
    * A volume without a good backup for so long has an alarm; null, the default: when two planned times passed without one
    */
   alarmAfterSeconds?: number | null
@@ -953,6 +1015,9 @@ export interface UpdateWebhookInput {
         | 'delete-snapshot'
         | 'create-backup'
         | 'delete-backup'
+        | 'verify-backup'
+        | 'copy-backup'
+        | 'import-target'
         | 'collect-target'
       )[]
     | null
@@ -972,6 +1037,24 @@ export interface UploadVolumeInput {
   name?: string
   diskFormat: 'raw' | 'qcow2'
   store?: string
+}
+export interface VerifyBackupInput {
+  /**
+   * presence: all objects are there; content: each chunk is fetched, authenticated and hashed; restore: also restored to a volume and compared; quarantined: only what was damaged before
+   */
+  level?: 'presence' | 'content' | 'restore' | 'quarantined'
+  /**
+   * Of the chunks, a different choice each time
+   */
+  samplePercent?: number
+  /**
+   * Where a restore is tried
+   */
+  backend?: string
+  /**
+   * A backup of the same volume in another target: damaged chunks are healed with its bytes
+   */
+  healFromBackupId?: string
 }
 export interface Volume {
   id: string
@@ -1067,6 +1150,9 @@ export interface Webhook {
         | 'delete-snapshot'
         | 'create-backup'
         | 'delete-backup'
+        | 'verify-backup'
+        | 'copy-backup'
+        | 'import-target'
         | 'collect-target'
       )[]
     | null

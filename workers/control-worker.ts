@@ -44,7 +44,10 @@ export async function runControlWorker(config: Config, bundlePath: string): Prom
     database: databaseCheck(database),
     ...workerChecks(config, connection, [worker]),
   })
-  await Promise.all([worker.run(), ...controlLoops({ client, database, deliverer, signal, logger })])
+  await Promise.all([
+    worker.run(),
+    ...controlLoops({ client, database, deliverer, places: placeNames(config), signal, logger }),
+  ])
   await deliverer.drain()
   health.close()
   await connection.close()

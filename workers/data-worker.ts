@@ -4,7 +4,7 @@ import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
 import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { dataQueue, placeQueue } from '../domain/queues.ts'
+import { dataQueue, placeQueue, targetDataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
@@ -81,6 +81,10 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
     ...names(config.stores).map((name) => ({
       taskQueue: placeQueue('store', name),
       concurrency: callConcurrency,
+    })),
+    ...names(config.targets).map((name) => ({
+      taskQueue: targetDataQueue(name),
+      concurrency: dataConcurrency,
     })),
     ...names(config.targets).map((name) => ({
       taskQueue: placeQueue('target', name),

@@ -1,7 +1,9 @@
 import { allSchedules } from '../database/schedules/applied.ts'
 import { updateAlarms } from '../database/schedules/alarms.ts'
 import { applyRetention, schedulesToRetain } from '../database/schedules/retention.ts'
+import { verifyDue } from '../database/schedules/verification.ts'
 import type { Database } from '../database/open.ts'
+import type { PlaceNames } from '../database/requests/places.ts'
 import type { Logger } from './logger.ts'
 
 /** Deletes what the rules of schedules no longer keep. */
@@ -9,6 +11,11 @@ export async function applyRetentions(database: Database): Promise<void> {
   const nowMs = Date.now()
   for (const schedule of await schedulesToRetain(database, nowMs))
     await applyRetention(database, schedule, nowMs)
+}
+
+/** Verifies what schedules want to have verified, and what may have been healed. */
+export async function verifyBackups(database: Database, places: PlaceNames): Promise<void> {
+  await verifyDue(database, places, Date.now())
 }
 
 /** Looks for volumes that should have been backed up, and says so in the log when that changes. */

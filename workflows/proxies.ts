@@ -3,7 +3,7 @@ import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from 
 import type { ControlActivities } from '../activities/control.ts'
 import type { DataActivities } from '../activities/index.ts'
 import type { ScheduleActivities } from '../activities/schedules.ts'
-import { dataQueue, type PlaceType, placeQueue } from '../domain/queues.ts'
+import { dataQueue, type PlaceType, placeQueue, targetDataQueue } from '../domain/queues.ts'
 import { RETRY } from '../domain/retries.ts'
 import { pausable } from './pause.ts'
 
@@ -26,6 +26,11 @@ export function onPlace(type: PlaceType, name: string) {
 /** Movers of data: hours long, and only as many at a time as the backend's workers have places for. */
 export function onData(backend: string) {
   return activitiesOn(dataQueue(backend), '24h')
+}
+
+/** As `onData`, for what touches no backend. */
+export function onTargetData(target: string) {
+  return activitiesOn(targetDataQueue(target), '24h')
 }
 
 function activitiesOn(taskQueue: string, startToCloseTimeout: '30m' | '24h') {

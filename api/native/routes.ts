@@ -12,6 +12,7 @@ import { scheduleRetentionRoutes } from './schedule-retention.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
+import { verificationRoutes } from './verification.ts'
 import { volumeActionRoutes } from './volume-actions.ts'
 import { volumeRoutes } from './volumes.ts'
 import { webhookActionRoutes } from './webhook-actions.ts'
@@ -36,4 +37,5 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   scheduleRetentionRoutes(app, context)
   webhookRoutes(app, context)
   webhookActionRoutes(app, context)
+  verificationRoutes(app, context)
 }

@@ -3,6 +3,7 @@ import { LIMITS } from '../../domain/limits.ts'
 import { OVERLAPS, RUN_OUTCOMES } from '../../domain/schedules.ts'
 import { DESCRIPTION, ID, METADATA, NAME, PLACE } from './fields.ts'
 import { page, TIME } from './schemas.ts'
+import { VERIFICATION } from './verification.ts'
 
 const VOLUME_SELECTION = z
   .union([
@@ -52,6 +53,9 @@ const CHANGEABLE = {
     .describe(
       'Which of its backups stay, per volume; what no rule keeps is deleted. Null, the default: all stay',
     ),
+  verification: VERIFICATION.nullable()
+    .exactOptional()
+    .describe('How each of its backups is looked at once it is there; null, the default: not at all'),
   alarmAfterSeconds: z
     .int()
     .min(LIMITS.scheduleIntervalMinSeconds)
@@ -126,6 +130,7 @@ export const SCHEDULE = z
     volumes: VOLUME_SELECTION,
     target: z.string(),
     retention: RETENTION.nullable(),
+    verification: VERIFICATION.nullable(),
     alarmAfterSeconds: z.int().nullable(),
     alarmCount: z.int().describe('Volumes without a good backup for too long: see its alarms'),
     cron: z.string().nullable(),

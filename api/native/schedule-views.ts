@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { ScheduleRow, ScheduleRunRow } from '../../database/schedules/read.ts'
 import { type DecidedBackup, rulesOf } from '../../database/schedules/retention.ts'
+import type { Verification } from '../../domain/verification.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { nextTimes } from '../../domain/schedule-times.ts'
 import type { RETENTION_DECISION, SCHEDULE, SCHEDULE_RUN } from './schedule-schemas.ts'
@@ -17,6 +18,7 @@ export function scheduleView(row: ScheduleRow, alarmCount: number): z.infer<type
     volumes: JSON.parse(row.volumes) as Selection,
     target,
     retention: rulesOf(row) ?? null,
+    verification: row.verification === null ? null : (JSON.parse(row.verification) as Verification),
     alarmAfterSeconds: row.alarmAfterSeconds,
     alarmCount,
     ...{ cron, timeZone, intervalSeconds, jitterSeconds, catchUpSeconds, fullEvery, overlap },

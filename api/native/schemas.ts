@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { VERIFY_LEVELS } from '../../domain/verification.ts'
 import { EVENT_TYPES } from '../../domain/events.ts'
 import { OPERATION_KINDS, type OperationKind } from '../../domain/operations.ts'
 
@@ -117,6 +118,13 @@ export const BACKUP = z
     objectCount: z.int(),
     storedBytes: BYTES.describe('What this backup added to the target'),
     failReason: z.string().nullable(),
+    sourceBackupId: z.string().nullable().describe('The backup in another target of which this is a copy'),
+    verifiedAt: TIME.nullable().describe('When it was looked at last; null: never'),
+    verifyLevel: z.enum(VERIFY_LEVELS).nullable(),
+    damagedObjects: z
+      .int()
+      .nullable()
+      .describe('Found damaged or missing; healed by a backup of the volume that still has them'),
     dataTimestamp: TIME.describe('The moment whose data it holds'),
   })
   .meta({ id: 'Backup' })

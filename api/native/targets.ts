@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { requestCollection } from '../../database/requests/backups.ts'
+import { requestImport } from '../../database/requests/import-target.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
 import { accept } from './answers.ts'
@@ -32,6 +33,22 @@ export function targetRoutes(app: App, context: ApiContext): void {
       const actor = actorOf(request)
       const wanted = { ...request.params, ...request.body }
       const accepted = await requestCollection(context.database, actor, context.places, wanted)
+      return reply.code(202).send({ operation: await accept(context, actor, accepted) })
+    },
+  )
+  app.post(
+    '/targets/:name/import',
+    {
+      schema: {
+        tags: ['targets'],
+        summary: 'Enter backups that the target has, of every project, and the database does not know',
+        params: z.strictObject({ name: PLACE }),
+        response: { 202: ACCEPTED, ...ERRORS },
+      },
+    },
+    async (request, reply) => {
+      const actor = actorOf(request)
+      const accepted = await requestImport(context.database, actor, context.places, request.params.name)
       return reply.code(202).send({ operation: await accept(context, actor, accepted) })
     },
   )

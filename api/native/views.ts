@@ -57,6 +57,8 @@ export function backupView(row: BackupRow): z.infer<typeof BACKUP> {
     ...{ volumeId, snapshotId, parentId, target, sizeBytes },
     incremental: row.isIncremental === 1,
     ...{ objectCount, storedBytes, failReason, dataTimestamp },
+    sourceBackupId: row.sourceBackupId,
+    ...{ verifiedAt: row.verifiedAt, verifyLevel: row.verifyLevel, damagedObjects: row.damagedObjects },
   }
 }
 

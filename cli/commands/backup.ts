@@ -8,6 +8,7 @@ import { printFields, printTable } from '../output.ts'
 import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
+import { copyCommand, verifyCommand } from './backup-verify.ts'
 import { concludeVolume } from './volume-copies.ts'
 import { createVolume } from './volume.ts'
 
@@ -71,6 +72,8 @@ export function backupCommands(program: Command): void {
       })
     })
   readCommands(backup)
+  verifyCommand(backup)
+  copyCommand(backup)
 }
 
 function readCommands(backup: Command): void {
@@ -147,6 +150,9 @@ function fields(backup: Backup): Row {
     size: `${formatBytes(sizeBytes)} (${sizeBytes} bytes)`,
     stored: `${formatBytes(storedBytes)} in ${objectCount} objects`,
     'data of': backup.dataTimestamp,
+    'copy of': backup.sourceBackupId,
+    verified: backup.verifiedAt === null ? 'never' : `${backup.verifiedAt} (${backup.verifyLevel})`,
+    'damaged objects': backup.damagedObjects,
     'failed because': backup.failReason,
   }
 }

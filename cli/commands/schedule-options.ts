@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import type { UpdateScheduleInput } from '../../sdk/types.ts'
+import type { UpdateScheduleInput, Verification } from '../../sdk/types.ts'
 import { parseDuration } from '../duration.ts'
-import { durationOption } from '../options.ts'
+import { durationOption, parsePercent } from '../options.ts'
 import { type RetentionOptions, retentionOptions, retentionRules } from './schedule-retention.ts'
 import { type SelectionOptions, selectionOptions } from './schedule-selection.ts'
 
@@ -18,10 +18,25 @@ export interface ScheduleOptions extends RetentionOptions, SelectionOptions {
   readonly overlap?: 'skip' | 'wait'
   readonly note?: string
   readonly alarmAfter?: number | 'auto'
+  readonly verify?: NonNullable<Verification['level']> | 'never'
+  readonly verifySample?: number
 }
 
 export function scheduleOptions(command: Command): Command {
   return retentionOptions(selectionOptions(command))
+    .addOption(
+      new Option('--verify <level>', 'look at each new backup so closely; default never').choices([
+        'never',
+        'presence',
+        'content',
+        'restore',
+      ]),
+    )
+    .addOption(
+      new Option('--verify-sample <percent>', 'of its chunks only so many, with --verify').argParser(
+        parsePercent,
+      ),
+    )
     .option('--keep-all', 'delete nothing: the default')
     .addOption(
       new Option(
@@ -64,8 +79,14 @@ export function scheduleChange(options: ScheduleOptions): UpdateScheduleInput {
     ...(overlap === undefined ? {} : { overlap }),
     ...(note === undefined ? {} : { note }),
     ...(retention === undefined ? {} : { retention }),
+    ...verificationOf(options),
     ...(alarmAfter === undefined ? {} : { alarmAfterSeconds: alarmAfter === 'auto' ? null : alarmAfter }),
   }
+}
+
+function verificationOf({ verify, verifySample: samplePercent = 100 }: ScheduleOptions) {
+  if (verify === undefined) return {}
+  return { verification: verify === 'never' ? null : { level: verify, samplePercent } }
 }
 
 function parseAlarm(text: string): number | 'auto' {

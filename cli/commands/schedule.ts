@@ -140,6 +140,7 @@ function fields(schedule: Schedule): Row {
     volumes: describeVolumes(volumes),
     target,
     keeps: describeRetention(retention),
+    verifies: describeVerification(schedule),
     'alarm after': alarmAfterSeconds === null ? 'two planned times' : formatDuration(alarmAfterSeconds),
     alarms: alarmCount,
     when: timingOf(schedule),
@@ -161,6 +162,12 @@ function statusOf({ paused, applied, alarmCount }: Schedule): string {
 
 function timingOf({ cron, timeZone, intervalSeconds }: Schedule): string {
   return cron === null ? `every ${formatDuration(intervalSeconds ?? 0)}` : `${cron} ${timeZone}`
+}
+
+function describeVerification({ verification }: Schedule): string {
+  if (verification === null) return 'no backup'
+  const { level, samplePercent } = verification
+  return `each backup: ${level}${samplePercent === 100 ? '' : `, ${samplePercent} %`}`
 }
 
 function noVolumes(): CliError {

@@ -17,6 +17,15 @@ export function targetCommands(program: Command): void {
       const answer = await session.client.collectTarget(name, options, session.request)
       await conclude(session, { noun: 'target', operation: answer.operation, answer, detail: detailOf })
     })
+  target
+    .command('import')
+    .description('enter backups that a target has, of every project, and the database does not know')
+    .argument('<target>', 'its name in the configuration')
+    .action(async (name: string, _options, command: Command) => {
+      const session = sessionOf(command)
+      const answer = await session.client.importTarget(name, session.request)
+      await conclude(session, { noun: 'target', operation: answer.operation, answer })
+    })
 }
 
 function detailOf({ state, result }: Operation): string | undefined {

@@ -6,6 +6,7 @@ import * as schedules from './004-schedules.ts'
 import * as webhooks from './005-webhooks.ts'
 import * as keptSnapshots from './008-kept-snapshots.ts'
 import * as plans from './012-plans.ts'
+import * as verification from './013-verification.ts'
 
 /** All migrations by name, in order; a released one is never edited. */
 export const MIGRATIONS: Record<string, Migration> = {
@@ -16,4 +17,5 @@ export const MIGRATIONS: Record<string, Migration> = {
   '005-webhooks': webhooks,
   '008-kept-snapshots': keptSnapshots,
   '012-plans': plans,
+  '013-verification': verification,
 }

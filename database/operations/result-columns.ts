@@ -1,6 +1,7 @@
 import type { OperationEnd, OperationKind, OperationSpecs, ResourceType } from '../../domain/operations.ts'
 import { volumeImageMetadata } from '../image-metadata.ts'
 import type { Tx } from '../resources.ts'
+import { writeFindings } from './verification-findings.ts'
 
 /** What an ended operation writes to its resource besides the status: Cinder's and Glance's result columns. */
 export async function applyResult(
@@ -10,14 +11,18 @@ export async function applyResult(
 ): Promise<void> {
   const { kind, resourceId } = operation
   const result = end.result ?? {}
-  if (kind === 'create-backup' && end.outcome === 'succeeded') {
+  const makesBackup = kind === 'create-backup' || kind === 'copy-backup'
+  if (makesBackup && end.outcome === 'succeeded') {
     const objectCount = Number(result.objectCount ?? 0)
     const storedBytes = Number(result.storedBytes ?? 0)
     await tx.updateTable('backups').set({ objectCount, storedBytes }).where('id', '=', resourceId).execute()
   }
-  if (kind === 'create-backup' && end.outcome === 'failed') {
+  if (makesBackup && end.outcome === 'failed') {
     const failReason = end.error?.message ?? null
     await tx.updateTable('backups').set({ failReason }).where('id', '=', resourceId).execute()
+  }
+  if (kind === 'verify-backup' && end.outcome === 'succeeded') {
+    await writeFindings(tx, JSON.parse(operation.spec) as OperationSpecs['verify-backup'], result)
   }
   if (kind === 'extend-volume' && end.outcome === 'succeeded') {
     const sizeBytes = Number(result.sizeBytes)

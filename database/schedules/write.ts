@@ -3,6 +3,7 @@ import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import type { Retention } from '../../domain/retention.ts'
 import type { Overlap, VolumeSelection } from '../../domain/schedules.ts'
+import type { Verification } from '../../domain/verification.ts'
 import type { Database } from '../open.ts'
 import type { Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -26,6 +27,8 @@ export interface ScheduleChange extends TimingRequest {
   readonly volumes?: VolumeSelection
   /** Null: nothing is deleted. */
   readonly retention?: Retention | null
+  /** How each new backup is looked at; null: not at all. */
+  readonly verification?: Verification | null
   /** Null: as the planned times allow. */
   readonly alarmAfterSeconds?: number | null
 }
@@ -57,6 +60,7 @@ export function createSchedule(
       .values({
         ...{ id, projectId, userId, target, volumes, ...timing },
         ...retentionColumn(request),
+        ...verificationColumn(request),
         name: request.name,
         alarmAfterSeconds: request.alarmAfterSeconds ?? null,
         jitterSeconds: request.jitterSeconds ?? 0,
@@ -82,11 +86,12 @@ export async function updateSchedule(
   key: ScheduleKey,
   change: ScheduleChange,
 ): Promise<ScheduleRow> {
-  const { cron, timeZone, intervalSeconds, target, volumes, retention, ...rest } = change
+  const { cron, timeZone, intervalSeconds, target, volumes, retention, verification, ...rest } = change
   return changeSchedule(database, key, async (schedule, tx) => ({
     ...rest,
     ...(volumes === undefined ? {} : await volumesColumn(tx, key.projectId, volumes)),
     ...(retention === undefined ? {} : retentionColumn({ retention })),
+    ...(verification === undefined ? {} : verificationColumn({ verification })),
     ...(target === undefined ? {} : { target: choosePlace('target', target, places.targets) }),
     ...(cron === undefined && timeZone === undefined && intervalSeconds === undefined
       ? {}
@@ -126,6 +131,10 @@ async function volumesColumn(tx: Tx, projectId: string, selection: VolumeSelecti
 /** What new rules drop is looked for at once. */
 function retentionColumn({ retention = null }: Pick<ScheduleChange, 'retention'>) {
   return { retention: retention === null ? null : JSON.stringify(retention), retainedAt: null }
+}
+
+function verificationColumn({ verification = null }: Pick<ScheduleChange, 'verification'>) {
+  return { verification: verification === null ? null : JSON.stringify(verification) }
 }
 
 type Columns = Partial<Omit<ScheduleRow, 'generation'>>

@@ -28,9 +28,17 @@ const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES
 /** `<workflow>/<case>` -> id of the workflow. */
 type Recorded = Map<string, string>
 
+const TARGETS = {
+  local: { driver: 'directory', path: 'backups' },
+  other: { driver: 'directory', path: 'other-backups' },
+}
+
 const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
 try {
-  await using installation = await Installation.start({ parentFolder, config: { backends: BACKENDS } })
+  await using installation = await Installation.start({
+    parentFolder,
+    config: { backends: BACKENDS, targets: TARGETS },
+  })
   const connection = await Connection.connect({ address: installation.temporalAddress })
   const temporal = new Client({ connection })
   try {
@@ -107,6 +115,10 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await client.cancelOperation((await backup).operation.id)
   await end(backup, 'create-backup/cancelled', 'cancelled')
   await end(client.createVolume({ backupId }), 'restore-backup/succeeded')
+  await end(client.verifyBackup(backupId), 'verify-backup/content')
+  await end(client.verifyBackup(backupId, { level: 'restore' }), 'verify-backup/restore')
+  await end(client.importTarget('local'), 'import-target/succeeded')
+  await end(client.copyBackup(backupId, { target: 'other' }), 'copy-backup/succeeded')
   await cancelled({ backupId }, 'restore-backup/cancelled')
   await end(client.deleteBackup(backupId), 'delete-backup/succeeded')
   await end(client.collectTarget('local'), 'collect-target/succeeded')

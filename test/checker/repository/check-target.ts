@@ -14,6 +14,7 @@ const KEY_KINDS = {
   page: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/s\/([0-9a-f]{2})\/\2[0-9a-f]{62}\.[1-9]\d*$/,
   record: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/r\/([a-z0-9][a-z0-9_-]{0,63})$/,
   journal: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/j\/([a-z0-9][a-z0-9_-]{0,63})\/[0-9a-f]{16}-(0|[1-9]\d*)$/,
+  quarantined: /^d\/([a-z0-9][a-z0-9_-]{0,63})\/q\/[cs]-[0-9a-f]{64}\.[1-9]\d*$/,
   condemned: /^gc\/[1-9]\d*\/[0-9a-f]{16}-(0|[1-9]\d*)$/,
 }
 
@@ -137,6 +138,7 @@ function checkTransients(
       .filter((record) => !resting.includes(record.state))
       .map((record) => `record of backup ${record.backupId} is ${record.state}`),
     ...[...keys].flatMap(([key, kind]) => (kind === 'journal' ? [`leftover journal: ${key}`] : [])),
+    ...[...keys].flatMap(([key, kind]) => (kind === 'quarantined' ? [`damaged object: ${key}`] : [])),
   ]
 }
 

@@ -123,6 +123,22 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
     commitsAtOnce: true,
     leaves: deleted('available'),
   },
+  'verify-backup': {
+    start: ({ client, backupId }) => client.verifyBackup(backupId),
+    leaves: {
+      succeeded: { status: 'available', bytes: 'image' },
+      failed: { status: 'available', bytes: 'image' },
+      cancelled: { status: 'available', bytes: 'image' },
+    },
+  },
+  'copy-backup': {
+    start: ({ client, backupId }) => client.copyBackup(backupId, { target: 'far' }),
+    ...created('image'),
+  },
+  'import-target': {
+    start: ({ client }) => client.importTarget('far'),
+    leaves: { succeeded: 'gone', failed: 'gone', cancelled: 'gone' },
+  },
   'collect-target': {
     start: ({ client }) => client.collectTarget('local'),
     // A target is configuration: there is nothing to be gone.

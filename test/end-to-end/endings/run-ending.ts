@@ -105,10 +105,10 @@ async function leftBy(scene: Scene, { resourceType, resourceId: id }: Operation)
         return { status, sha256: await fileSha256(scene.inData('images', 'images', id)) }
       }
       case 'backup': {
-        const { status, projectId: domain } = await client.showBackup(id)
-        if (status !== 'available') return { status }
-        const target = { kind: 'directory', path: scene.inData('backups') } as const
-        const { backupKeyFile } = scene.checked()
+        const { status, projectId: domain, target: name } = await client.showBackup(id)
+        const { backupKeyFile, targets } = scene.checked()
+        const target = targets[name]
+        if (status !== 'available' || target === undefined) return { status }
         return { status, sha256: await restoreSha256({ target, backupKeyFile, domain, backupId: id }) }
       }
       case 'target':

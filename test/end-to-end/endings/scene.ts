@@ -13,6 +13,10 @@ import { makeStock, type Stock } from './stock.ts'
 
 const HELD_CALLS = new URL('../../faults/held-calls.ts', import.meta.url).href
 const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
+const TARGETS = {
+  local: { driver: 'directory', path: 'backups' },
+  far: { driver: 'directory', path: 'far/backups' },
+}
 /** All at the same time: those that are held would keep the slots of the others. */
 const CONCURRENCY = 16
 /** Of a backend, shared by all that move bytes there: each moves its first piece, and then waits. */
@@ -42,7 +46,11 @@ export class Scene implements AsyncDisposable {
   static async open(kinds: readonly OperationKind[], options: InstallationOptions): Promise<Scene> {
     const installation = await Installation.start({
       ...options,
-      config: { backends: BACKENDS, workers: { dataConcurrency: CONCURRENCY, callConcurrency: CONCURRENCY } },
+      config: {
+        backends: BACKENDS,
+        targets: TARGETS,
+        workers: { dataConcurrency: CONCURRENCY, callConcurrency: CONCURRENCY },
+      },
       env: { NODE_OPTIONS: `--import ${HELD_CALLS}` },
     })
     try {
@@ -182,6 +190,8 @@ export class Scene implements AsyncDisposable {
 
   checked(): CheckedInstallation {
     const backends = { files: this.inData('volumes'), other: this.inData('other') }
-    return { ...this.installation.checked(), backends }
+    const checked = this.installation.checked()
+    const far = { kind: 'directory', path: this.inData('far/backups') } as const
+    return { ...checked, backends, targets: { ...checked.targets, far } }
   }
 }

@@ -1,0 +1,225 @@
+/** Looks whether a backup could be restored, and leaves a marker for each object that is damaged. */
+import { createHash } from 'node:crypto'
+import pMap from 'p-map'
+import type { BlockReader, DeviceSpec } from '../block-io/device.ts'
+import { openReader } from '../block-io/reader.ts'
+import { DriverError } from '../domain/errors.ts'
+import { LIMITS } from '../domain/limits.ts'
+import type { VerifyLevel } from '../domain/verification.ts'
+import { pageRef, readPage } from './blob.ts'
+import { type ChunkFinding, createChunkVerify, type VerifyTask } from './chunk-verify.ts'
+import type { BackupRequest } from './commit.ts'
+import { ENTRY_BYTES, type Entry, entriesOf } from './entry.ts'
+import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
+import { chunkCount, chunkLength } from './geometry.ts'
+import { blobKey } from './names.ts'
+import { contentId } from './keys.ts'
+import {
+  heal,
+  isQuarantined,
+  putMarker,
+  type Quarantined,
+  readQuarantined,
+  removeMarker,
+} from './quarantine.ts'
+import { type BackupRecord, readCommitted } from './record.ts'
+import type { Domain, Repository } from './repository.ts'
+import type { ThreadTarget } from './thread-target.ts'
+import type { VerifyThreadData } from './verify-thread.ts'
+
+export interface VerifyRequest extends BackupRequest {
+  readonly level: VerifyLevel
+  /** Of the chunks, 1 to 100: which ones, the seed decides, the same ones in every attempt. */
+  readonly samplePercent: number
+  readonly seed: string
+  /** Of level `restore`: the volume to which the backup was restored. */
+  readonly volume?: DeviceSpec
+  /** The same bytes in another repository: damaged chunks are healed with them. */
+  readonly copy?: BlockReader
+  /** Continues an earlier attempt: pages before this one were looked at, and what was found there has its markers. */
+  readonly resumeFromPage: number
+  readonly signal: AbortSignal
+  /** Waits until so many bytes may be moved. */
+  readonly pace: (bytes: number) => Promise<void>
+  readonly onProgress: (progress: { doneBytes: number; totalBytes: number; movedBytes: number }) => void
+  /** All pages before this one have been looked at. */
+  readonly onPage: (page: number) => Promise<void>
+  readonly threads?: ThreadTarget & { readonly count: number }
+}
+
+export interface VerifyFindings {
+  readonly checkedChunks: number
+  readonly damagedChunks: number
+  readonly damagedPages: number
+  readonly healedChunks: number
+}
+
+/** Resolves to what was found, by earlier attempts, too. The backup itself cannot be read: DriverError `notFound`, `busy` or `corrupt`. */
+export async function verifyBackup(repository: Repository, request: VerifyRequest): Promise<VerifyFindings> {
+  const record = await readCommitted(repository, request.domain, request.backupId)
+  const domain = await repository.domain(request.domain)
+  const quarantined = await readQuarantined(repository, request.domain)
+  const volume = request.volume === undefined ? undefined : await openReader(request.volume)
+  const setup = { domain: domain.name, keys: domain.keys }
+  const executor =
+    request.threads === undefined
+      ? inlineExecutor(createChunkVerify(repository.target, volume, setup), request.signal)
+      : startThreads(request, request.threads, setup)
+  try {
+    const verification = new Verification({ repository, request, record, domain, quarantined, executor })
+    for (let page = 0; page < record.pages.length; page += 1) {
+      request.signal.throwIfAborted()
+      await verification.page(page)
+      if (page >= request.resumeFromPage) await request.onPage(page + 1)
+    }
+    return verification.findings
+  } finally {
+    await executor.close()
+    await volume?.close()
+  }
+}
+
+interface Context {
+  readonly repository: Repository
+  readonly request: VerifyRequest
+  readonly record: BackupRecord & { readonly pages: readonly (string | null)[] }
+  readonly domain: Domain
+  readonly quarantined: Quarantined
+  readonly executor: Executor<VerifyTask, ChunkFinding>
+}
+
+class Verification {
+  readonly #context: Context
+  findings: VerifyFindings = { checkedChunks: 0, damagedChunks: 0, damagedPages: 0, healedChunks: 0 }
+  #movedBytes = 0
+
+  constructor(context: Context) {
+    this.#context = context
+  }
+
+  async page(page: number): Promise<void> {
+    const { record, repository, request, quarantined } = this.#context
+    const name = record.pages[page] ?? null
+    const entries = name === null ? [] : await this.#entries(page, name)
+    const wanted = entries.filter(({ chunk, entry }) => this.#isWanted(chunk, entry))
+    const look = async ({ chunk, entry }: { chunk: number; entry: Entry }) => {
+      if (page < request.resumeFromPage) this.#count(isQuarantined(quarantined, 'chunk', entry))
+      else await this.#settle(chunk, entry, await this.#finding(chunk, entry))
+    }
+    const concurrency = request.level === 'presence' ? LIMITS.targetRequests : this.#context.executor.capacity
+    await pMap(wanted, look, { concurrency, signal: request.signal })
+    const endBytes = Math.min(record.sizeBytes, (page + 1) * repository.pageEntries * repository.chunkBytes)
+    this.#progress(endBytes)
+  }
+
+  /** A page that cannot be read is damaged: what it said is lost until the page is healed. */
+  async #entries(page: number, name: string): Promise<{ chunk: number; entry: Entry }[]> {
+    const { repository, request, record, domain } = this.#context
+    const first = page * repository.pageEntries
+    const length = Math.min(
+      repository.pageEntries,
+      chunkCount(repository.chunkBytes, record.sizeBytes) - first,
+    )
+    const ref = pageRef(domain, name)
+    try {
+      const bytes = await readPage(repository, domain, name, request.signal)
+      if (bytes.byteLength !== length * ENTRY_BYTES)
+        throw new DriverError('corrupt', `Expected index page ${name} to have ${length} entries, it has not`)
+      await this.#unmark('page', ref)
+      return [...entriesOf(bytes)].flatMap((entry, slot) =>
+        entry === undefined ? [] : [{ chunk: first + slot, entry }],
+      )
+    } catch (error) {
+      if (!(error instanceof DriverError) || error.kind !== 'corrupt') throw error
+      await putMarker(repository, domain.name, { kind: 'page', ref }, 'damaged')
+      this.findings = { ...this.findings, damagedPages: this.findings.damagedPages + 1 }
+      return []
+    }
+  }
+
+  #isWanted(chunk: number, entry: Entry): boolean {
+    const { request, quarantined } = this.#context
+    if (request.level === 'quarantined') return isQuarantined(quarantined, 'chunk', entry)
+    return request.samplePercent >= 100 || percentile(`${request.seed} ${chunk}`) < request.samplePercent
+  }
+
+  #finding(chunk: number, entry: Entry): Promise<ChunkFinding> {
+    return this.#context.request.level === 'presence' ? this.#look(entry) : this.#fetch(chunk, entry)
+  }
+
+  async #look(entry: Entry): Promise<ChunkFinding> {
+    const { repository, domain } = this.#context
+    const wanted = blobKey('chunk', domain.name, entry)
+    for await (const { key } of repository.target.list(wanted)) if (key === wanted) return 'good'
+    return 'missing'
+  }
+
+  async #fetch(chunk: number, entry: Entry): Promise<ChunkFinding> {
+    const { repository, record, request, executor } = this.#context
+    const length = chunkLength(chunk, repository.chunkBytes, record.sizeBytes)
+    await request.pace(length)
+    const finding = await executor.run({ offset: chunk * repository.chunkBytes, length, entry })
+    this.#movedBytes += length
+    this.#progress(chunk * repository.chunkBytes)
+    return finding
+  }
+
+  async #settle(chunk: number, entry: Entry, finding: ChunkFinding): Promise<void> {
+    const { repository, domain, request } = this.#context
+    const isLost = finding === 'missing' || finding === 'damaged'
+    const isHealed = isLost && (await this.#heal(chunk, entry))
+    this.#count(finding !== 'good' && !isHealed)
+    if (isHealed) return
+    if (isLost) await putMarker(repository, domain.name, { kind: 'chunk', ref: entry }, finding)
+    else if (finding === 'good' && request.level !== 'presence' && request.volume === undefined)
+      await this.#unmark('chunk', entry)
+  }
+
+  /** With the bytes of the copy, if they are the very same. */
+  async #heal(chunk: number, entry: Entry): Promise<boolean> {
+    const { repository, record, domain, request } = this.#context
+    if (request.copy === undefined) return false
+    const plain = Buffer.allocUnsafeSlow(chunkLength(chunk, repository.chunkBytes, record.sizeBytes))
+    await request.copy.read(plain, chunk * repository.chunkBytes)
+    if (contentId(domain.keys, plain) !== entry.id) return false
+    const only = { chunk: new Map([[entry.id, [entry.epoch]]]), page: new Map() }
+    const healer = { target: repository.target, domain: domain.name, sealer: domain.sealer }
+    await heal(healer, only, { kind: 'chunk', id: entry.id, plain })
+    this.findings = { ...this.findings, healedChunks: this.findings.healedChunks + 1 }
+    return true
+  }
+
+  #count(isDamaged: boolean): void {
+    const { checkedChunks, damagedChunks } = this.findings
+    this.findings = {
+      ...this.findings,
+      checkedChunks: checkedChunks + 1,
+      damagedChunks: damagedChunks + (isDamaged ? 1 : 0),
+    }
+  }
+
+  /** It was healed, or was never damaged: a marker that nobody needs. */
+  async #unmark(kind: 'chunk' | 'page', ref: { id: string; epoch: number }): Promise<void> {
+    const { repository, domain, quarantined } = this.#context
+    if (isQuarantined(quarantined, kind, ref)) await removeMarker(repository, domain.name, { kind, ref })
+  }
+
+  #progress(doneBytes: number): void {
+    const { record, request } = this.#context
+    request.onProgress({ doneBytes, totalBytes: record.sizeBytes, movedBytes: this.#movedBytes })
+  }
+}
+
+/** Uniform over 0 to 100. */
+function percentile(text: string): number {
+  return (createHash('sha256').update(text).digest().readUInt32LE(0) / 2 ** 32) * 100
+}
+
+function startThreads(
+  { volume }: VerifyRequest,
+  { count, ...target }: ThreadTarget & { readonly count: number },
+  setup: VerifyThreadData['setup'],
+): Executor<VerifyTask, ChunkFinding> {
+  const data: VerifyThreadData = { target, volume, setup }
+  return threadExecutor('verify-thread', data, count)
+}
