@@ -1,6 +1,9 @@
 import { DriverError } from '../../../domain/errors.ts'
 
-const NOT_RETRYABLE: Readonly<Record<string, DriverError['kind']>> = {
+const KINDS: Readonly<Record<string, DriverError['kind']>> = {
+  // The body did not arrive as it was sent. The first name is AWS's, the second MinIO's.
+  BadDigest: 'transient',
+  XAmzContentChecksumMismatch: 'transient',
   NoSuchBucket: 'notFound',
   AccessDenied: 'invalid',
   InvalidAccessKeyId: 'invalid',
@@ -24,7 +27,7 @@ export function asDriverError(error: unknown): DriverError {
   if (error instanceof DriverError) return error
   const status = statusOf(error)
   const name = nameOf(error)
-  const kind = NOT_RETRYABLE[name] ?? kindOfStatus(status)
+  const kind = KINDS[name] ?? kindOfStatus(status)
   const what = status === undefined ? `${name}: ${messageOf(error)}` : `${status} ${name}`
   return new DriverError(kind, `Expected the S3 service to do as asked, got ${what}`, { cause: error })
 }
