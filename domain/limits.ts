@@ -139,6 +139,9 @@ export const LIMITS = {
   flushWarnMs: 100,
   stickyTimeoutMs: 2_000,
   dispatchBatch: 50,
+  /** Operations that the sweeper dispatches before it looks again whose turn it is, and how many of them at a time. */
+  sweepBatch: 20,
+  sweepDispatches: 5,
   /** Some 200 MB of log; with eight events of an operation, 30,000 operations. */
   eventsMax: 250_000,
   /** Time to bring a receiver of events back after a weekend. */

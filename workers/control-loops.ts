@@ -31,7 +31,7 @@ export function controlLoops({
   signal,
 }: Loops): Promise<void>[] {
   const loops: readonly [name: string, intervalMs: number, step: () => Promise<void>][] = [
-    ['sweep', LIMITS.sweepIntervalMs, () => sweep(client, database)],
+    ['sweep', LIMITS.sweepIntervalMs, () => sweep(client, database, signal)],
     ['reconcile', LIMITS.reconcileIntervalMs, () => reconcile(client, database)],
     ['apply schedules', LIMITS.sweepIntervalMs, () => applyChangedSchedules(client, database)],
     ['reconcile schedules', LIMITS.reconcileIntervalMs, () => reconcileSchedules(client, database)],
