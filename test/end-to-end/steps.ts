@@ -54,16 +54,17 @@ export async function allocatedBytes(folder: string): Promise<number> {
   }
 }
 
-/** Looks every few milliseconds: what it waits for may be over soon. */
+/** Looks every few milliseconds unless told otherwise: what it waits for may be over soon. */
 export async function until(
   what: string,
   condition: () => boolean | Promise<boolean>,
   timeoutMs = 30_000,
+  intervalMs = 3,
 ): Promise<void> {
   const deadlineMs = Date.now() + timeoutMs
   while (!(await condition())) {
     if (Date.now() > deadlineMs) throw new Error(`Expected within ${timeoutMs} ms: ${what}`)
-    await sleep(3)
+    await sleep(intervalMs)
   }
 }
 

@@ -9,7 +9,7 @@ import { fileSha256, volumeSha256 } from '../../checker/volume-sha256.ts'
 import { until } from '../steps.ts'
 import type { Cell, Ending } from './ending.ts'
 import { CASES, type Left } from './operations.ts'
-import { Scene } from './scene.ts'
+import { LOOK_AGAIN_MS, Scene } from './scene.ts'
 
 /** What the product promises: so long after everything is back, each operation has ended or advances. All of these are small: they end. */
 const PROMISED_MS = 60_000
@@ -37,6 +37,7 @@ export async function runEnding(ending: Ending): Promise<Report> {
     'all have ended',
     async () => ![...(await scene.now()).values()].some(open),
     2 * PROMISED_MS,
+    LOOK_AGAIN_MS,
   ).catch(() => undefined)
   const endedAfterMs = new Map<OperationKind, number>()
   for (const [kind, operation] of await scene.now()) {
@@ -47,8 +48,11 @@ export async function runEnding(ending: Ending): Promise<Report> {
       scene.problem(kind, problem)
   }
   let violations: string[] = []
-  const isClean = async () => (violations = await findViolations(scene.checked())).length === 0
-  await until('it is clean', isClean, TIDYING_MS).catch(() => undefined)
+  const isClean = async () => {
+    violations = await findViolations(scene.checked()).catch((error: unknown) => [String(error)])
+    return violations.length === 0
+  }
+  await until('it is clean', isClean, TIDYING_MS, TIDYING_MS / 30).catch(() => undefined)
   return { problems: scene.problems, endedAfterMs, violations }
 }
 

@@ -24,6 +24,9 @@ const HELD_RATE_BYTES = MiB
 /** For whatever takes seconds on a machine that has nothing else to do. */
 export const PATIENCE_MS = 120_000
 
+/** The API that is asked shares the machine with what is waited for. */
+export const LOOK_AGAIN_MS = 100
+
 type Service = Parameters<Installation['servicePid']>[0]
 
 export class Scene implements AsyncDisposable {
@@ -126,7 +129,7 @@ export class Scene implements AsyncDisposable {
       left = kinds.flatMap((kind) => now.get(kind) ?? []).filter((operation) => !isSo(operation))
       return left.length === 0
     }
-    await until(`each ${what}`, look, timeoutMs).catch((error: unknown) => {
+    await until(`each ${what}`, look, timeoutMs, LOOK_AGAIN_MS).catch((error: unknown) => {
       throw new Error(`${String(error)}; not so: ${JSON.stringify(left)}`)
     })
   }
