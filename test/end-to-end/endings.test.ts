@@ -25,7 +25,7 @@ test('what is deleted while it is created is gone soon, and both operations say 
   await ended(installation, deletion)
   await expectNotFound(client.showVolume(creation.resourceId))
   await expectClean(installation.checked())
-}, 60_000)
+}, 180_000)
 
 test('while a target is away a backup says why it waits; tried again on request it succeeds, abandoned it ends at once', async () => {
   await using installation = await Installation.start({ s3: true })
@@ -74,4 +74,4 @@ test('while a target is away a backup says why it waits; tried again on request 
       () => false,
     ),
   )
-}, 120_000)
+}, 180_000)

@@ -38,7 +38,7 @@ test('a paused backend stops the bytes within 5 s, also through a restart; what 
   await ended(installation, operation)
   expect(await sha256OfVolume(installation, operation.resourceId)).toBe(sha256)
   await expectClean(installation.checked())
-}, 90_000)
+}, 180_000)
 
 test('a rate limit is held within 10 %, and a change of it arrives within 5 s', async () => {
   await using installation = await Installation.start()
@@ -68,4 +68,4 @@ test('a rate limit is held within 10 %, and a change of it arrives within 5 s', 
   expect(first).toBeLessThan(55)
   expect(second).toBeGreaterThan(18)
   expect(second).toBeLessThan(22)
-}, 90_000)
+}, 180_000)
