@@ -66,13 +66,21 @@ export async function attempted<T>(
 
 async function acquire(database: Database, key: { operationId: string; activity: string }): Promise<Attempt> {
   const context = Context.current()
+  const details = context.info.heartbeatDetails as HeartbeatDetails | undefined
   for (;;) {
-    const taken = await acquireAttempt(database, key, Date.now())
+    const taken = await acquireAttempt(database, key, Date.now(), details?.fencedToken)
     if ('token' in taken) return taken
-    heartbeat()
+    heartbeat(details)
     // Bounded by the lease itself; a cancel ends the wait.
     await context.sleep(Math.min(taken.waitMs + 1, LIMITS.progressIntervalMs))
   }
+}
+
+/** What Temporal hands on to the next attempt, also when the database does not answer. */
+interface HeartbeatDetails {
+  readonly doneBytes: number
+  /** Of an attempt that stopped because it could not keep its lease: it did not crash. */
+  readonly fencedToken?: number
 }
 
 /** Renews the lease, reports progress and stops the work when either can no longer be done. */
@@ -89,6 +97,7 @@ class LeaseGuard {
   #movedAtMs = Date.now()
   #renewing: Promise<void> | undefined
   #exit: NodeJS.Timeout | undefined
+  #fencedToken: number | undefined
 
   constructor(
     database: Database,
@@ -137,7 +146,7 @@ class LeaseGuard {
   }
 
   #tick(): void {
-    heartbeat({ doneBytes: this.#progress?.doneBytes ?? 0 })
+    this.#heartbeat()
     if (Date.now() - this.#movedAtMs > LIMITS.stallMs) {
       this.#abort.abort(new DriverError('transient', `No byte moved for ${LIMITS.stallMs / 1000} s.`))
     }
@@ -160,8 +169,15 @@ class LeaseGuard {
     }
   }
 
+  #heartbeat(): void {
+    const fenced = this.#fencedToken === undefined ? {} : { fencedToken: this.#fencedToken }
+    heartbeat({ doneBytes: this.#progress?.doneBytes ?? 0, ...fenced } satisfies HeartbeatDetails)
+  }
+
   #fenced(): void {
     if (this.#abort.signal.aborted) return
+    this.#fencedToken = this.#attempt.token
+    this.#heartbeat()
     this.#abort.abort(new DriverError('transient', 'Another attempt has taken over, or none may.'))
     // Whoever does not stop on request is stopped with its process: nothing of it may write when the lease is over.
     this.#exit = setTimeout(() => process.exit(70), LIMITS.leaseRenewGraceMs / 2).unref()

@@ -27,12 +27,14 @@ export const UNDO_ACTIVITY = 'releaseArtifact'
 
 /**
  * Takes the lease for a new attempt. Returns the milliseconds to wait when an earlier attempt may still be writing: its lease has
- * neither run out nor been given back. Throws OperationOverError when the operation has ended or was abandoned: a late task.
+ * neither run out nor been given back. `fencedToken`: of an attempt that is known to have stopped, though it could not give its lease
+ * back; it is no crash. Throws OperationOverError when the operation has ended or was abandoned: a late task.
  */
 export async function acquireAttempt(
   database: Database,
   key: AttemptKey,
   nowMs: number,
+  fencedToken?: number,
 ): Promise<Attempt | { waitMs: number }> {
   return database.transaction().execute(async (tx) => {
     if (key.activity !== UNDO_ACTIVITY && (await isOver(tx, key.operationId)))
@@ -51,7 +53,7 @@ export async function acquireAttempt(
       token: (last?.token ?? 0) + 1,
       checkpointBytes: last?.checkpointBytes ?? 0,
       movedBytes: last?.movedBytes ?? 0,
-      crashes: last === undefined ? 0 : last.crashes + (last.released === 0 ? 1 : 0),
+      crashes: last === undefined ? 0 : last.crashes + (isCrash(last, fencedToken) ? 1 : 0),
       failingSinceMs: last?.failingSinceMs ?? 0,
     }
     const row = { ...counters, leaseExpiresAtMs: nowMs + LIMITS.leaseMs, released: 0 }
@@ -69,6 +71,10 @@ export async function acquireAttempt(
     if (numUpdatedRows === 1n) await recordEvent(tx, key.operationId, 'progress')
     return { ...counters, controls: await controlsOf(tx, key.operationId, nowMs) }
   })
+}
+
+function isCrash(last: { released: number; token: number }, fencedToken: number | undefined): boolean {
+  return last.released === 0 && last.token !== fencedToken
 }
 
 async function isOver(tx: Tx, operationId: string): Promise<boolean> {

@@ -179,6 +179,16 @@ test('a released attempt is followed at once, and does not count as a crash', as
   expect(await quietAtMs(database, operationId)).toBe(1_600 + LIMITS.leaseMs)
 })
 
+test('an attempt that stopped for want of the database is no crash; one that vanished is', async () => {
+  const { operationId } = await newVolume()
+  await beginOperation(database, operationId)
+  const first = await take(operationId, 0)
+  const key = { operationId, activity: 'copy' }
+  const second = await acquireAttempt(database, key, LIMITS.leaseMs, first.token)
+  expect(second).toMatchObject({ token: first.token + 1, crashes: 0 })
+  expect(await acquireAttempt(database, key, 2 * LIMITS.leaseMs, first.token)).toMatchObject({ crashes: 1 })
+})
+
 test('a checkpoint forgets the crashes before it', async () => {
   const { operationId } = await newVolume()
   await beginOperation(database, operationId)
