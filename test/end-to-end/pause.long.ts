@@ -72,4 +72,4 @@ test('a pause stops the bytes of each kind of copy within 5 s, lasts through a r
   await ended(installation, restore)
   expect(await sha256OfVolume(installation, restore.resourceId)).toBe(sha256)
   await expectClean(installation.checked())
-}, 240_000)
+}, 600_000)

@@ -85,6 +85,8 @@ async function startCopy() {
   const installation = await Installation.start()
   onTestFinished(() => installation[Symbol.asyncDispose]())
   const imageId = await uploadImage(installation, image.path, 'qcow2')
+  // Slow enough to be met in the middle.
+  await installation.client.changeBackend('files', { rateLimitBytes: 48 * MiB })
   const { operation } = await installation.client.createVolume({ imageId })
   await until(
     'half is copied',
