@@ -93,6 +93,8 @@ class LeaseGuard {
   readonly #pacer: Pacer
   readonly #pausable: boolean
   #progress: Progress | undefined
+  /** What users see of it. */
+  #shown: Progress | undefined
   #renewedAtMs = Date.now()
   #movedAtMs = Date.now()
   #renewing: Promise<void> | undefined
@@ -151,16 +153,24 @@ class LeaseGuard {
       this.#abort.abort(new DriverError('transient', `No byte moved for ${LIMITS.stallMs / 1000} s.`))
     }
     if (Date.now() - this.#renewedAtMs > LIMITS.leaseRenewGraceMs) this.#fenced()
+    if (!this.#isRenewalDue()) return
     this.#renewing ??= this.#renew().finally(() => {
       this.#renewing = undefined
     })
   }
 
+  #isRenewalDue(): boolean {
+    return this.#progress !== this.#shown || Date.now() - this.#renewedAtMs >= LIMITS.leaseRenewMs
+  }
+
   async #renew(): Promise<void> {
     try {
       const startedAtMs = Date.now()
-      const controls = await renewAttempt(this.#database, this.#attempt, startedAtMs, this.#progress)
+      const progress = this.#progress
+      const news = progress === this.#shown ? undefined : progress
+      const controls = await renewAttempt(this.#database, this.#attempt, startedAtMs, news)
       if (controls === undefined) return this.#fenced()
+      this.#shown = progress
       this.#renewedAtMs = startedAtMs
       this.#pacer.rate = controls.rateLimitBytes
       if (this.#pausable && controls.paused) this.#abort.abort(pausedFailure())

@@ -78,14 +78,17 @@ function isCrash(last: { released: number; token: number }, fencedToken: number 
 }
 
 async function isOver(tx: Tx, operationId: string): Promise<boolean> {
-  const open = await tx
+  return (await openOperation(tx, operationId).executeTakeFirst()) === undefined
+}
+
+/** The operation, if there is still work to do for it. */
+function openOperation(database: Database | Tx, operationId: string) {
+  return database
     .selectFrom('operations')
     .select('id')
     .where('id', '=', operationId)
     .where('state', 'in', ['pending', 'running'])
     .where('abandonedAt', 'is', null)
-    .executeTakeFirst()
-  return open === undefined
 }
 
 /** Undefined: a newer attempt has taken over, or the operation was abandoned, and this one must stop writing at once. */
@@ -95,21 +98,37 @@ export async function renewAttempt(
   nowMs: number,
   progress: Progress | undefined,
 ): Promise<Controls | undefined> {
-  return database.transaction().execute(async (tx) => {
-    if (attempt.activity !== UNDO_ACTIVITY && (await isOver(tx, attempt.operationId))) return undefined
-    const { numUpdatedRows } = await tx
-      .updateTable('attempts')
-      .set({ leaseExpiresAtMs: nowMs + LIMITS.leaseMs, ...(progress && { movedBytes: progress.movedBytes }) })
-      .where('operationId', '=', attempt.operationId)
-      .where('activity', '=', attempt.activity)
-      .where('token', '=', attempt.token)
-      .where('released', '=', 0)
-      .executeTakeFirstOrThrow()
-    if (numUpdatedRows !== 1n) return undefined
-    const controls = await controlsOf(tx, attempt.operationId, nowMs)
-    if (progress !== undefined) await showProgress(tx, attempt.operationId, progress)
-    return controls
-  })
+  // Before the turn that a change has to wait for: every copy takes one a second.
+  const controls = await controlsOf(database, attempt.operationId, nowMs)
+  const isRenewed =
+    progress === undefined
+      ? await renewLease(database, attempt, nowMs, {})
+      : await database.transaction().execute(async (tx) => {
+          const { movedBytes } = progress
+          const renewed = await renewLease(tx, attempt, nowMs, { movedBytes })
+          if (renewed) await showProgress(tx, attempt.operationId, progress)
+          return renewed
+        })
+  return isRenewed ? controls : undefined
+}
+
+async function renewLease(
+  database: Database | Tx,
+  { operationId, activity, token }: Attempt,
+  nowMs: number,
+  moved: { movedBytes?: number },
+): Promise<boolean> {
+  let update = database
+    .updateTable('attempts')
+    .set({ leaseExpiresAtMs: nowMs + LIMITS.leaseMs, ...moved })
+    .where('operationId', '=', operationId)
+    .where('activity', '=', activity)
+    .where('token', '=', token)
+    .where('released', '=', 0)
+  if (activity !== UNDO_ACTIVITY)
+    update = update.where('operationId', 'in', openOperation(database, operationId))
+  const { numUpdatedRows } = await update.executeTakeFirstOrThrow()
+  return numUpdatedRows === 1n
 }
 
 /** Nothing is written when nothing has changed. */
