@@ -4,7 +4,7 @@
  */
 import { DriverError } from '../domain/errors.ts'
 import type { Sealer } from './envelope.ts'
-import { KEY_BYTES, newKey } from './keys.ts'
+import { KEY_BYTES, newKey, sameBytes } from './keys.ts'
 import { domainCopyKey, domainKey, recordsPrefix } from './names.ts'
 import type { BackupTarget } from './target.ts'
 
@@ -40,6 +40,27 @@ export async function registerRoot(repository: Sealed, domain: string): Promise<
   for (const key of [domainKey(domain), domainCopyKey(domain)]) {
     await target.putIfAbsent(key, sealRoot(sealer, domain, key, root))
   }
+}
+
+/** Keys of the copies that are missing, damaged, or not the same as the one that is used. */
+export async function damagedRoots(repository: Sealed, domain: string): Promise<string[]> {
+  const root = await readDomainRoot(repository, domain).catch(() => undefined)
+  const damaged: string[] = []
+  for (const key of [domainKey(domain), domainCopyKey(domain)]) {
+    const copy = await readRoot(repository, domain, key).catch((error: unknown) => {
+      if (error instanceof DriverError && error.kind === 'corrupt') return undefined
+      throw error
+    })
+    if (copy === undefined || root === undefined || !sameBytes(copy, root)) damaged.push(key)
+  }
+  return damaged
+}
+
+/** Writes the damaged copy anew from the other one; both damaged: DriverError `corrupt`. */
+export async function repairRoot(repository: Sealed, domain: string): Promise<void> {
+  await readDomainRoot(repository, domain)
+  for (const key of await damagedRoots(repository, domain)) await repository.target.delete(key)
+  await registerRoot(repository, domain)
 }
 
 async function readRoot({ target, sealer }: Sealed, domain: string, key: string): Promise<Uint8Array> {

@@ -4,6 +4,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { describe, encodeDescription } from './description.ts'
 import { readDomainRoot, registerRoot } from './domain-root.ts'
 import { createSealer, type Sealer } from './envelope.ts'
+import { type KeySlot, openSlot } from './key-slot.ts'
 import { addSlot, slotKey, type Unlocked } from './key-slots.ts'
 import { domainKeys, newKey, repositoryKeys, type SealingKeys } from './keys.ts'
 import { checkName, DOMAINS_PREFIX, REPOSITORY_KEY } from './names.ts'
@@ -97,6 +98,13 @@ async function create(target: BackupTarget, keyring: Keyring, shape: RepositoryS
   const result = await target.putIfAbsent(REPOSITORY_KEY, encodeDescription(description))
   // Somebody else was faster: ours is no repository's slot.
   if (result === 'exists') await target.delete(slotKey(slot.id))
+  else await keepUp({ target, description, masterKey }, slot, keyring)
+}
+
+/** A rotation of the key file that has just looked at this target saw no repository: it is then for us to add the new key. */
+async function keepUp(unlocked: Unlocked, slot: KeySlot, keyring: Keyring): Promise<void> {
+  const [secret] = await keyring.secrets()
+  if (secret !== undefined && (await openSlot(slot, secret)) === undefined) await addSlot(unlocked, secret)
 }
 
 function openWith({ target, description, masterKey }: Unlocked): Repository {

@@ -1,6 +1,6 @@
 /** From what a process has to open key slots with, to the master key of a repository. */
 import { DriverError } from '../domain/errors.ts'
-import { isSealedWith, parseDescription } from './description.ts'
+import { type Description, isSealedWith, parseDescription } from './description.ts'
 import { type KeySecret, openSlot } from './key-slot.ts'
 import { listSlots, type StoredSlot, type Unlocked } from './key-slots.ts'
 import { REPOSITORY_KEY } from './names.ts'
@@ -19,9 +19,8 @@ export function createKeyring(secrets: Keyring['secrets']): Keyring {
 
 /** Undefined: there is no repository. No slot opens, or repo.json is not what was written: DriverError `invalid` or `corrupt`. */
 export async function unlock(target: BackupTarget, keyring: Keyring): Promise<Unlocked | undefined> {
-  const stored = await target.get(REPOSITORY_KEY)
-  if (stored === undefined) return undefined
-  const description = parseDescription(stored.bytes)
+  const description = await readDescription(target)
+  if (description === undefined) return undefined
   const { repoId } = description
   const masterKey =
     keyring.masterKeys.get(repoId) ?? (await openAnySlot(target, repoId, await keyring.secrets()))
@@ -33,6 +32,12 @@ export async function unlock(target: BackupTarget, keyring: Keyring): Promise<Un
   }
   keyring.masterKeys.set(repoId, masterKey)
   return { target, description, masterKey }
+}
+
+/** Undefined: there is no repository. */
+export async function readDescription(target: BackupTarget): Promise<Description | undefined> {
+  const stored = await target.get(REPOSITORY_KEY)
+  return stored && parseDescription(stored.bytes)
 }
 
 async function openAnySlot(

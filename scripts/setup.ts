@@ -2,9 +2,10 @@
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
 import { postgres } from './setup/postgres.ts'
+import { pythonReader } from './setup/python.ts'
 import { qemu } from './setup/qemu.ts'
 import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
 
-await setUp([qemu, temporal, postgres, versitygw, minio, cinder, debianImage])
+await setUp([qemu, temporal, postgres, versitygw, minio, cinder, pythonReader, debianImage])

@@ -3,6 +3,7 @@ import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
 import { cinder } from './setup/cinder.ts'
 import { postgres } from './setup/postgres.ts'
+import { pythonReader } from './setup/python.ts'
 import { qemu } from './setup/qemu.ts'
 import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
@@ -11,7 +12,7 @@ import { temporalServer, temporalSqlTool, temporalWebUi } from './setup/temporal
 
 const args = process.argv.slice(2)
 const cluster = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi] : []
-await setUp([qemu, temporal, postgres, versitygw, minio, cinder, ...cluster])
+await setUp([qemu, temporal, postgres, versitygw, minio, cinder, pythonReader, ...cluster])
 
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])
 if (args.includes('--long')) process.env.VOLFLOW_TEST_LONG = '1'

@@ -3,6 +3,7 @@ import { Concluded, EXIT } from '../cli/exit-codes.ts'
 import { Progress } from '../cli/progress/progress.ts'
 import { loadConfig } from '../config/load.ts'
 import type { CheckResult } from './doctor/check.ts'
+import { keyCommands } from './keys/key-commands.ts'
 
 interface FsckFlags {
   readonly data: string
@@ -31,6 +32,8 @@ export function inspectionCommands(program: Command, defaultData: string): void 
     .description('try out what volflow relies on; --json prints a line for each check')
     .option('--data <folder>', 'data folder, with volflow.yaml if there is one', defaultData)
     .action(async (_options, command: Command) => runDoctor(command.optsWithGlobals()))
+  const target = program.commands.find((command) => command.name() === 'target')
+  if (target !== undefined) keyCommands(target, defaultData)
 }
 
 async function runDoctor({ data, json = false }: { data: string; json?: boolean }): Promise<void> {

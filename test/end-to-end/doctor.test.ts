@@ -6,13 +6,19 @@ import { join } from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import type { Config } from '../../config/config.ts'
+import { createOrOpenRepository } from '../../backup-format/repository.ts'
 import { loadConfig } from '../../config/load.ts'
+import { openTarget } from '../../drivers/backups/registry.ts'
+import { hostChecks } from '../../workers/doctor/host.ts'
+import { targetChecks } from '../../workers/doctor/targets.ts'
+import { configuredKeyring } from '../../workers/keyring.ts'
 import { findProgram } from '../../workers/programs.ts'
 import type { CheckResult } from '../../workers/doctor/check.ts'
 import { doctor } from '../../workers/doctor/doctor.ts'
 import { expectClean } from '../checker/check.ts'
 import { startForgetfulS3 } from '../faults/forgetful-s3.ts'
 import { freePort, listen } from '../support/free-port.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB } from './steps.ts'
 
@@ -26,7 +32,18 @@ beforeAll(async () => {
   config = await loadConfig(installation.dataFolder)
   const { client } = installation
   const { resourceId: volumeId } = await ended(installation, client.createVolume({ sizeBytes: MiB }))
-  for (const target of ['local', 's3']) await ended(installation, client.createBackup({ volumeId, target }))
+  for (const target of ['local', 's3']) {
+    await ended(installation, client.createBackup({ volumeId, target }))
+    const recoveryKey = [
+      'target',
+      'keys',
+      'recovery-key',
+      target,
+      '--file',
+      join(installation.folder, target),
+    ]
+    await execa(process.execPath, [MAIN, ...recoveryKey, '--data', installation.dataFolder])
+  }
 }, 180_000)
 
 afterAll(async () => {
@@ -71,6 +88,29 @@ test('a backup key that is not the one of the repositories', async () => {
   await writeFile(backupKeyFile, randomBytes(32).toString('hex'), { mode: 0o600 })
   const failed = await failing({ ...config, backupKeyFile })
   expect(failed).toEqual(['target local: repository', 'target s3: repository'])
+}, 60_000)
+
+test('a target without a recovery key, a slot that is damaged, a rotation that nobody finished', async () => {
+  const config = await loadConfig(await tempDir(), {})
+  const target = openTarget({
+    driver: 'directory',
+    path: (await mkdir(join(config.dataFolder, 'backups'), { recursive: true })) ?? '',
+  })
+  await createOrOpenRepository(target, await configuredKeyring(config))
+  const warnings = async () => {
+    const results = await Array.fromAsync(targetChecks(config, 'local', config.targets.local ?? s3Target()))
+    return results.flatMap(({ state, check, value, next }) =>
+      state === 'warn' ? [`${check}: ${value}. ${next}`] : [],
+    )
+  }
+  expect(await warnings()).toEqual([
+    expect.stringMatching(/^key slots: no recovery key. .*volflow target keys recovery-key local$/),
+  ])
+  await writeFile(join(config.dataFolder, 'backups/keys/0123456789abcdef'), 'noise')
+  expect(await warnings()).toEqual([expect.stringContaining('keys remove local 0123456789abcdef')])
+  await writeFile(`${config.backupKeyFile}.next`, '')
+  const [host] = (await Array.fromAsync(hostChecks(config))).filter(({ check }) => check === 'backup key')
+  expect(host).toMatchObject({ state: 'warn', next: expect.stringContaining('volflow target keys rotate') })
 }, 60_000)
 
 test('credentials that the S3 server does not know, without showing them', async () => {

@@ -90,6 +90,12 @@ describe('what is reported and kept', () => {
 
   test('a record with a flipped bit', () => keptAs('record-unreadable', damage.flipped(recordPath())))
 
+  test('a key slot that is no slot', async () => {
+    const path = damage.inData('backups/keys/0123456789abcdef')
+    onTestFinished(() => rm(path))
+    await keptAs('key-slot-damaged', writeFile(path, 'noise'))
+  })
+
   test('another size', () =>
     keptAs('size-mismatch', damage.column('volumes', ids.volume, 'size_bytes', 9 * MiB)))
 
@@ -163,6 +169,14 @@ describe('what is reported and kept', () => {
 })
 
 describe('what --repair mends', () => {
+  test('a copy of the key of a project with a flipped bit', () =>
+    mendedAs('project-key-damaged', damage.flipped(damage.inData('backups/domains/default'))))
+
+  test('a copy of the key of a project that is missing', async () => {
+    await rm(damage.inData('backups/d/default/key'))
+    await mendedAs('project-key-damaged')
+  })
+
   test('a status without an operation', async () => {
     await mendedAs('busy-without-operation', damage.column('volumes', ids.clone, 'status', 'deleting'))
     expect(await installation.client.showVolume(ids.clone)).toMatchObject({ status: 'error_deleting' })

@@ -1,5 +1,5 @@
 /** Programs that are started, what they promise, and what this host allows. */
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sandboxArguments } from '../../block-io/export.ts'
@@ -15,6 +15,7 @@ const PROGRAMS = ['setpriv', 'prlimit', 'flock', 'fallocate', 'qemu-img', 'qemu-
 const PROCESSES = 4
 
 export async function* hostChecks(config: Config): AsyncGenerator<CheckResult> {
+  const secretFile = config.backupPassphraseFile ?? config.backupKeyFile
   for (const program of PROGRAMS) {
     const next = `Install it where PATH finds it.`
     yield await probe({ where: 'programs', check: program, next }, () => versionOf(program))
@@ -33,9 +34,9 @@ export async function* hostChecks(config: Config): AsyncGenerator<CheckResult> {
     {
       where: 'host',
       check: 'backup key',
-      next: `chmod 600 ${config.backupKeyFile}, and keep a copy elsewhere.`,
+      next: `chmod 600 ${secretFile}, and keep a copy elsewhere. A rotation is finished by: volflow target keys rotate`,
     },
-    () => keyFile(config.backupKeyFile),
+    () => keyFile(secretFile),
   )
   yield await probe(
     {
@@ -75,7 +76,18 @@ async function confinement(): Promise<string> {
 
 async function keyFile(path: string): Promise<Answer> {
   const { mode } = await stat(path)
-  return (mode & 0o077) === 0 ? 'readable by its owner alone' : warn('others can read it')
+  if ((mode & 0o077) !== 0) return warn('others can read it')
+  for (const part of ['next', 'previous']) {
+    if (await isThere(`${path}.${part}`)) return warn('its rotation was begun and not finished')
+  }
+  return 'readable by its owner alone'
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 async function openFiles(): Promise<Answer> {

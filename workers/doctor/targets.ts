@@ -5,7 +5,8 @@ import type { BackupTarget } from '../../backup-format/target.ts'
 import type { Config, TargetConfig } from '../../config/config.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { LIMITS } from '../../domain/limits.ts'
-import { lookingKeyring } from '../keyring.ts'
+import { configuredSecrets, lookingKeyring } from '../keyring.ts'
+import { listKeys } from '../keys/list-keys.ts'
 import { openTargetSpec } from '../places.ts'
 import { type Answer, type CheckResult, probe, warn } from './check.ts'
 import { folderChecks } from './folders.ts'
@@ -45,6 +46,7 @@ export async function* targetChecks(
       },
       () => repository(config, one),
     )
+    yield await keySlots(config, name, one)
     for (const { name: check, run } of targetSelfTest([one, two])) {
       yield await probe({ where, check, next: 'Backups would be damaged here. Use another server.' }, run)
     }
@@ -57,6 +59,24 @@ function reachNext(place: TargetConfig): string {
   return place.driver === 's3'
     ? `Check that ${place.endpoint} answers, that bucket ${place.bucket} exists, and the keys in ${place.credentialsFile}.`
     : `Check ${place.path}.`
+}
+
+/** One key that is lost or damaged must not be the end of all backups. */
+async function keySlots(config: Config, name: string, target: BackupTarget): Promise<CheckResult> {
+  const at = { where: `target ${name}`, check: 'key slots' }
+  const slots = await listKeys(target, await configuredSecrets(config)).catch((error: Error) => error)
+  const damaged = Array.isArray(slots) ? slots.find(({ state }) => state === 'damaged') : undefined
+  const next =
+    damaged === undefined
+      ? `Make a recovery key and keep it elsewhere: volflow target keys recovery-key ${name}`
+      : `Replace it, then: volflow target keys remove ${name} ${damaged.id}`
+  return probe({ ...at, next }, () => {
+    if (slots instanceof Error) throw slots
+    if (slots === undefined) return 'none yet'
+    if (damaged !== undefined) return warn(`slot ${damaged.id} is damaged`)
+    const kinds = slots.map(({ kind }) => kind)
+    return kinds.includes('recovery-key') ? `${kinds.join(', ')}: all intact` : warn('no recovery key')
+  })
 }
 
 async function repository(config: Config, target: BackupTarget): Promise<string> {

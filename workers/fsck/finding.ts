@@ -8,6 +8,7 @@ export const SEVERITIES = {
   'broken-chain': 'error',
   'chunk-missing': 'error',
   'record-unreadable': 'error',
+  'project-key-damaged': 'error',
   'parent-missing': 'error',
   'place-unknown': 'error',
   'place-unreachable': 'error',
@@ -25,6 +26,7 @@ export const SEVERITIES = {
   'stage-orphaned': 'warning',
   'record-orphaned': 'warning',
   'record-open': 'warning',
+  'key-slot-damaged': 'warning',
   'leftover-temporary': 'warning',
 } as const
 

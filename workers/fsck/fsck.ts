@@ -4,6 +4,7 @@ import { LIMITS } from '../../domain/limits.ts'
 import { createTemporalClient, temporalAddress } from '../temporal-connection.ts'
 import { chunkChecks } from './checks/chunks.ts'
 import { hostChecks } from './checks/host.ts'
+import { keyChecks } from './checks/keys.ts'
 import { resourceChecks } from './checks/resources.ts'
 import { rowChecks } from './checks/rows.ts'
 import { targetChecks } from './checks/targets.ts'
@@ -72,6 +73,7 @@ function checksOf(context: FsckContext, deep: boolean): Check[] {
     ...rowChecks(context),
     ...resourceChecks(context),
     ...thingChecks(context),
+    ...keyChecks(context),
     ...targetChecks(context),
     ...hostChecks(context),
     ...(deep ? chunkChecks(context) : []),
