@@ -120,12 +120,8 @@ function readHeader(kind: ObjectKind, key: string, bytes: Uint8Array): Header {
     throw corrupt(kind, key, 'it has no header of this format')
   }
   const version = sealed.readUInt8(4)
-  if (version !== FORMAT_VERSION) {
-    throw new DriverError(
-      'unsupported',
-      `Expected ${kind} ${key} in format ${FORMAT_VERSION}, got ${version}`,
-    )
-  }
+  // Not a newer format: repo.json would have said so.
+  if (version !== FORMAT_VERSION) throw corrupt(kind, key, `it is in format ${version}`)
   const header = {
     codec: sealed.readUInt8(5),
     plainBytes: sealed.readUInt32LE(8),

@@ -111,11 +111,14 @@ export interface ParsedSlot {
   isAuthentic(masterKey: Uint8Array): boolean
 }
 
-/** Undefined: these bytes are no slot of this id. */
-export function parseSlot(id: string, bytes: Buffer): ParsedSlot | undefined {
+/** Undefined: these bytes are no slot of this repository and id. */
+export function parseSlot(
+  { repoId, id }: Pick<KeySlot, 'repoId' | 'id'>,
+  bytes: Buffer,
+): ParsedSlot | undefined {
   const [, line = '', seal = ''] = /^([^\n]+)\n([0-9a-f]{64})\n$/.exec(bytes.toString('utf8')) ?? []
   const parsed = keySlot.safeParse(parseJson(line))
-  if (!parsed.success || parsed.data.id !== id) return undefined
+  if (!parsed.success || parsed.data.id !== id || parsed.data.repoId !== repoId) return undefined
   const slot = parsed.data
   return {
     slot,

@@ -25,11 +25,11 @@ export interface Unlocked {
 export interface StoredSlot {
   readonly id: string
   readonly version: string
-  /** Undefined: what is stored there is no key slot. */
+  /** Undefined: what is stored there is no key slot of this repository. */
   readonly parsed: ParsedSlot | undefined
 }
 
-/** Oldest first. Slots of another repository are not among them: one whose creation was overtaken by somebody else's left them. */
+/** Oldest first. */
 export async function listSlots(target: BackupTarget, repoId: string): Promise<StoredSlot[]> {
   const slots: StoredSlot[] = []
   let count = 0
@@ -38,21 +38,21 @@ export async function listSlots(target: BackupTarget, repoId: string): Promise<S
     if (count > LIMITS.keySlotsMax) {
       throw new DriverError('corrupt', `Expected at most ${LIMITS.keySlotsMax} key slots, there are more`)
     }
-    const slot = await readSlot(target, key, sizeBytes)
-    if (slot !== undefined && (slot.parsed?.slot.repoId ?? repoId) === repoId) slots.push(slot)
+    const slot = await readSlot(target, repoId, { key, sizeBytes })
+    if (slot !== undefined) slots.push(slot)
   }
   return slots.toSorted((a, b) => createdAt(a).localeCompare(createdAt(b)))
 }
 
 async function readSlot(
   target: BackupTarget,
-  key: string,
-  sizeBytes: number,
+  repoId: string,
+  { key, sizeBytes }: { key: string; sizeBytes: number },
 ): Promise<StoredSlot | undefined> {
   const id = key.slice(KEY_SLOTS_PREFIX.length)
   if (sizeBytes > LIMITS.keySlotMaxBytes) return { id, version: '', parsed: undefined }
   const stored = await target.get(key)
-  return stored && { id, version: stored.version, parsed: parseSlot(id, stored.bytes) }
+  return stored && { id, version: stored.version, parsed: parseSlot({ repoId, id }, stored.bytes) }
 }
 
 /** Stores a slot, and proves from what the target has then that it opens. */
@@ -63,18 +63,18 @@ export async function addSlot(
 ): Promise<KeySlot> {
   const slot = await makeSlot(masterKey, description.repoId, secret, label)
   await target.putIfAbsent(slotKey(slot.id), encodeSlot(slot, masterKey))
-  await proveSlot({ target, masterKey }, slot.id, secret)
+  await proveSlot({ target, description, masterKey }, slot.id, secret)
   return slot
 }
 
 /** Reads the slot from the target and opens it. */
 export async function proveSlot(
-  { target, masterKey }: Pick<Unlocked, 'target' | 'masterKey'>,
+  { target, description, masterKey }: Unlocked,
   id: string,
   secret: KeySecret,
 ): Promise<void> {
   const stored = await target.get(slotKey(id))
-  const parsed = stored === undefined ? undefined : parseSlot(id, stored.bytes)
+  const parsed = stored && parseSlot({ repoId: description.repoId, id }, stored.bytes)
   const opened = parsed === undefined ? undefined : await openSlot(parsed.slot, secret)
   if (opened !== undefined && sameBytes(opened, masterKey) && parsed?.isAuthentic(masterKey) === true) return
   throw new DriverError('corrupt', `Expected key slot ${id} to open after it was written, it does not`)

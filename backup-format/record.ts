@@ -56,6 +56,7 @@ export async function readRecord(
   const { sealer } = await repository.domain(domain)
   const plain = sealer.open('record', key, stored.bytes)
   const record: BackupRecord = JSON.parse(plain.toString('utf8'))
+  repository.epochs.newest = Math.max(repository.epochs.newest, record.epoch)
   return { value: record, version: stored.version }
 }
 

@@ -8,7 +8,7 @@ import { type KeySlot, openSlot } from './key-slot.ts'
 import { addSlot, slotKey, type Unlocked } from './key-slots.ts'
 import { domainKeys, newKey, repositoryKeys, type SealingKeys } from './keys.ts'
 import { checkName, DOMAINS_PREFIX, REPOSITORY_KEY } from './names.ts'
-import { createState, stateExists } from './state.ts'
+import { createState, type Epochs, stateExists } from './state.ts'
 import type { BackupTarget } from './target.ts'
 import { type Keyring, unlock } from './unlock.ts'
 
@@ -19,6 +19,7 @@ export interface Repository {
   readonly pageEntries: number
   /** For what belongs to no domain. */
   readonly sealer: Sealer
+  readonly epochs: Epochs
   /** A domain is a project: it shares chunks with no other. One that was never registered, or whose key is lost: DriverError `corrupt`. */
   domain(name: string): Promise<Domain>
 }
@@ -63,7 +64,10 @@ export async function openRepository(
   const unlocked = await unlock(target, keyring)
   if (unlocked === undefined) return undefined
   const repository = openWith(unlocked)
-  if (!(await stateExists(repository))) await createMissingState(repository)
+  // A creation that was interrupted has no state yet, and no domain either. Where there are backups, somebody deleted it: they can be
+  // restored, and whatever needs the state says that it is missing.
+  if (!(await stateExists(repository)) && (await listDomains(repository)).length === 0)
+    await createState(repository)
   return repository
 }
 
@@ -82,9 +86,6 @@ export async function listDomains(repository: Repository): Promise<string[]> {
 
 /** The slot comes first: a repository that nobody can open must not be there for a moment. */
 async function create(target: BackupTarget, keyring: Keyring, shape: RepositoryShape): Promise<void> {
-  if (await stateExists({ target })) {
-    throw new DriverError('corrupt', 'Expected the repository to have its repo.json, it is missing')
-  }
   const [secret] = await keyring.secrets()
   if (secret === undefined)
     throw new DriverError('invalid', 'Expected a backup key to be configured, there is none')
@@ -126,14 +127,5 @@ function openWith({ target, description, masterKey }: Unlocked): Repository {
       throw error
     }
   }
-  return { target, repoId, chunkBytes, pageEntries, sealer, domain }
-}
-
-/** A creation that was interrupted has no state yet, and no domain either; otherwise somebody deleted it. */
-async function createMissingState(repository: Repository): Promise<void> {
-  const domains = await listDomains(repository)
-  if (domains.length > 0 && !(await stateExists(repository))) {
-    throw new DriverError('corrupt', 'Expected the repository to have its state object, it is missing')
-  }
-  await createState(repository)
+  return { target, repoId, chunkBytes, pageEntries, sealer, epochs: { newest: 0 }, domain }
 }

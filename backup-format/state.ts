@@ -39,23 +39,42 @@ export interface Versioned<T> {
 interface Sealed {
   readonly target: BackupTarget
   readonly sealer: Sealer
+  readonly epochs: Epochs
 }
 
-export async function readState({ target, sealer }: Sealed): Promise<Versioned<RepositoryState>> {
+/** The newest epoch that was met in a record. Records have theirs from the state, so an older state is one that somebody put back. */
+export interface Epochs {
+  newest: number
+}
+
+/** Missing, damaged, or older than a record that was read: DriverError `corrupt`. */
+export async function readState({ target, sealer, epochs }: Sealed): Promise<Versioned<RepositoryState>> {
   const stored = await target.get(STATE_KEY)
   if (stored === undefined) {
     throw new DriverError('corrupt', 'Expected the repository to have its state object, it is missing')
   }
   const plain = sealer.open('state', STATE_KEY, stored.bytes)
-  return { value: JSON.parse(plain.toString('utf8')), version: stored.version }
+  const value: RepositoryState = JSON.parse(plain.toString('utf8'))
+  if (value.epoch >= epochs.newest) return { value, version: stored.version }
+  throw new DriverError(
+    'corrupt',
+    `Expected the state object of epoch ${epochs.newest} or later, it is an old one of epoch ${value.epoch}`,
+  )
 }
 
 /** Undefined: somebody else changed it meanwhile. */
 export async function replaceState(
-  { target, sealer }: Sealed,
+  repository: Sealed,
   state: RepositoryState,
   version: string,
 ): Promise<Versioned<RepositoryState> | undefined> {
+  const { target, sealer, epochs } = repository
+  const replacedEpoch = state.phase === 'condemned' ? state.epoch - 1 : state.epoch
+  if (replacedEpoch < epochs.newest) {
+    // Either it has moved on, or it is an old one.
+    await readState(repository)
+    return undefined
+  }
   const result = await target.replace(STATE_KEY, sealState(sealer, state), version)
   return result === 'conflict' ? undefined : { value: state, version: result.version }
 }
@@ -64,7 +83,7 @@ export async function stateExists({ target }: Pick<Sealed, 'target'>): Promise<b
   return (await target.get(STATE_KEY)) !== undefined
 }
 
-export async function createState({ target, sealer }: Sealed): Promise<void> {
+export async function createState({ target, sealer }: Pick<Sealed, 'target' | 'sealer'>): Promise<void> {
   await target.putIfAbsent(
     STATE_KEY,
     sealState(sealer, { version: 1, epoch: 1, phase: 'idle', run: null, lists: [] }),

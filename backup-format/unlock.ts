@@ -4,6 +4,7 @@ import { type Description, isSealedWith, parseDescription } from './description.
 import { type KeySecret, openSlot } from './key-slot.ts'
 import { listSlots, type StoredSlot, type Unlocked } from './key-slots.ts'
 import { REPOSITORY_KEY } from './names.ts'
+import { stateExists } from './state.ts'
 import type { BackupTarget } from './target.ts'
 
 export interface Keyring {
@@ -34,10 +35,15 @@ export async function unlock(target: BackupTarget, keyring: Keyring): Promise<Un
   return { target, description, masterKey }
 }
 
-/** Undefined: there is no repository. */
+/** Undefined: there is no repository. One that has lost its description is not taken for none. */
 export async function readDescription(target: BackupTarget): Promise<Description | undefined> {
   const stored = await target.get(REPOSITORY_KEY)
-  return stored && parseDescription(stored.bytes)
+  if (stored !== undefined) return parseDescription(stored.bytes)
+  if (!(await stateExists({ target }))) return undefined
+  // It may have been made between our two looks.
+  const made = await target.get(REPOSITORY_KEY)
+  if (made !== undefined) return parseDescription(made.bytes)
+  throw new DriverError('corrupt', 'Expected the repository to have its repo.json, it is missing')
 }
 
 async function openAnySlot(

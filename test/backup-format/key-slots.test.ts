@@ -22,6 +22,7 @@ import {
 import { MemoryTarget } from './memory-target.ts'
 
 const REPO = '5f2c1f6e-0d53-4c57-9d3a-3d1f4bb9c001'
+const NOBODY = { repoId: REPO, id: '0'.repeat(16) }
 const CHEAP = { n: 2 ** 14, r: 8, p: 1 }
 const SECRETS: KeySecret[] = [
   { kind: 'key-file', key: newKey() },
@@ -34,7 +35,7 @@ describe('a key slot', () => {
   it.each(SECRETS)('of a $kind opens with its secret, and with no other', async (secret) => {
     const masterKey = newKey()
     const made = await makeSlot(masterKey, REPO, secret, 'label')
-    const parsed = parseSlot(made.id, encodeSlot(made, masterKey))
+    const parsed = parseSlot(made, encodeSlot(made, masterKey))
     expect(parsed?.slot).toEqual(made)
     expect(parsed?.isAuthentic(masterKey)).toBe(true)
     expect(parsed?.isAuthentic(newKey())).toBe(false)
@@ -77,13 +78,13 @@ describe('a key slot', () => {
     for (let bit = 0; bit < bytes.length * 8; bit += 1) {
       const flipped = Buffer.from(bytes)
       flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
-      expect(parseSlot(slot.id, flipped)?.isAuthentic(masterKey) ?? false, `bit ${bit}`).toBe(false)
+      expect(parseSlot(slot, flipped)?.isAuthentic(masterKey) ?? false, `bit ${bit}`).toBe(false)
     }
   })
 
   it('is none under another name', async () => {
     const slot = await makeSlot(KEY, REPO, { kind: 'key-file', key: KEY }, '')
-    expect(parseSlot('0'.repeat(16), encodeSlot(slot, KEY))).toBeUndefined()
+    expect(parseSlot(NOBODY, encodeSlot(slot, KEY))).toBeUndefined()
   })
 
   it.each([
@@ -102,15 +103,13 @@ describe('a key slot', () => {
     )
     if (slot.kind !== 'passphrase') throw new Error('Expected a passphrase')
     const hostile = { ...slot, scrypt: { ...slot.scrypt, ...changed } }
-    expect(parseSlot(slot.id, encodeSlot(hostile, KEY))).toBeUndefined()
+    expect(parseSlot(slot, encodeSlot(hostile, KEY))).toBeUndefined()
   })
 
   it('is none, whatever bytes are there', () => {
-    fc.assert(
-      fc.property(fc.uint8Array(), (noise) => parseSlot('0'.repeat(16), Buffer.from(noise)) === undefined),
-    )
+    fc.assert(fc.property(fc.uint8Array(), (noise) => parseSlot(NOBODY, Buffer.from(noise)) === undefined))
     for (const text of ['', '\n', 'null\n', `{}\n${'0'.repeat(64)}\n`, `null\n${'0'.repeat(64)}\n`])
-      expect(parseSlot('0'.repeat(16), Buffer.from(text))).toBeUndefined()
+      expect(parseSlot(NOBODY, Buffer.from(text))).toBeUndefined()
   })
 })
 

@@ -1,4 +1,5 @@
 /** The process dies at each of its steps; the next run carries on, and at no moment is a repository closed to the key in the file. */
+import type * as files from 'node:fs/promises'
 import { mkdir, readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, expect, it, vi } from 'vitest'
@@ -28,7 +29,7 @@ vi.mock('../../drivers/backups/registry.ts', () => ({
 
 /** Dies before or after the change. */
 vi.mock('node:fs/promises', async (original) => {
-  const real = await original<typeof import('node:fs/promises')>()
+  const real = await original<typeof files>()
   const stepped =
     <A extends unknown[], T>(act: (...args: A) => Promise<T>) =>
     async (...args: A) => {
