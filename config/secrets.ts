@@ -19,7 +19,7 @@ export function readBackupKey(file: string): Promise<Uint8Array | undefined> {
   return readKey(file, BACKUP_KEY_LOST)
 }
 
-export function makeBackupKey(file: string): Promise<Uint8Array> {
+function makeBackupKey(file: string): Promise<Uint8Array> {
   return makeKey(file, BACKUP_KEY_LOST)
 }
 
