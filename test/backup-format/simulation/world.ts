@@ -58,8 +58,8 @@ export class World {
     this.scheduler = new Scheduler(random)
     this.trace = new Trace(() => this.scheduler.now)
     this.#store = initial.store.copy()
-    this.#repository = initial.repository
-    this.oracle = new Oracle(this.#store, initial.repository, initial.domain)
+    this.#repository = { ...initial.repository, epochs: { newest: 0 } }
+    this.oracle = new Oracle(this.#store, this.#repository, initial.domain)
     this.#store.observer = this.oracle
     this.#weather = {
       crashProbability: random.pick(CRASHES) ?? 0,
@@ -86,7 +86,7 @@ export class World {
   repositoryOf(process: Process): Repository {
     const { scheduler, random, trace } = this
     const target = new SimulatedTarget({ store: this.#store, scheduler, random, trace }, process)
-    return { ...this.#repository, target }
+    return { ...this.#repository, epochs: { newest: 0 }, target }
   }
 
   #start(name: string, temper: ProcessTemper): Process {
