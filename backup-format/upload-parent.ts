@@ -53,6 +53,8 @@ export async function openParent(
     const name = pages[number]
     if (name === undefined) return NO_PAGE
     const ref = name === null ? undefined : pageRef(domain, name)
+    // It may vanish at any moment.
+    if (ref !== undefined && condemned.has(ref)) return NO_PAGE
     const bytes =
       name === null ? undefined : await readUnlessDamaged(repository, domain, name, request.signal)
     if (bytes === 'damaged') {
@@ -72,7 +74,7 @@ export async function openParent(
     }
     return {
       entry: usable,
-      name: (id) => (ref?.id === id && !condemned.has(ref) ? blobName(ref) : undefined),
+      name: (id) => (ref?.id === id ? blobName(ref) : undefined),
       unchanged: (chunk) => {
         if (!comparable(chunk) || changed(chunk)) return undefined
         const found = entry(chunk)

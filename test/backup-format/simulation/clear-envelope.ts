@@ -6,7 +6,7 @@ import type { Sealer } from '../../../backup-format/envelope.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { randomBytes } from './seeded-crypto.ts'
 
-export const FORMAT_VERSION = 1
+export * from '../../../backup-format/envelope.ts'
 
 export function sealedMaxBytes(plainBytes: number): number {
   return 256 + plainBytes

@@ -45,7 +45,11 @@ export const MUTATIONS: readonly Mutation[] = [
     name: 'condemned-pages-used',
     rule: "a condemned page of the parent's counts as absent",
     edits: [
-      { file: 'upload-parent.ts', from: 'ref?.id === id && !condemned.has(ref)', to: 'ref?.id === id' },
+      {
+        file: 'upload-parent.ts',
+        from: 'if (ref !== undefined && condemned.has(ref)) return NO_PAGE',
+        to: '',
+      },
     ],
   },
   {

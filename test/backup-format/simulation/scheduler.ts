@@ -20,22 +20,31 @@ export class Scheduler {
     return this.#now
   }
 
-  /** Makes steps, each followed by a check, until the work has ended. Nothing left to wait for although it has not: an error. */
-  run(work: Promise<unknown>, check = () => {}): Promise<void> {
+  /** Makes steps, each after a check, until the work has ended. Nobody left who goes on although it has not: an error. */
+  async run(work: Promise<unknown>, check: () => void): Promise<void> {
+    let hasEnded = false
+    const end = () => {
+      hasEnded = true
+    }
+    work.then(end, end)
+    await this.#turns(() => hasEnded, check)
+    await work
+  }
+
+  /** Lets everything that is still under way arrive. */
+  async drain(check: () => void): Promise<void> {
+    await this.#turns(() => this.#waiting.length === 0, check)
+  }
+
+  #turns(isOver: () => boolean, check: () => void): Promise<void> {
     return new Promise((resolve, reject) => {
-      let running = true
-      const end = (conclude: () => void) => () => {
-        running = false
-        conclude()
-      }
-      work.then(end(resolve), (error: unknown) => end(() => reject(error))())
       const turn = () => {
-        if (!running) return
         try {
           check()
+          if (isOver()) return resolve()
           this.#step()
         } catch (error) {
-          return end(() => reject(error))()
+          return reject(error)
         }
         // Comes after everything that the step has set going: ticks wait for an empty queue of microtasks.
         queueMicrotask(() => process.nextTick(turn))

@@ -36,8 +36,10 @@ async function simulate(seed: number, initial: Initial): Promise<Outcome> {
   reseed(seed)
   const world = new World(seed, initial)
   try {
-    await run(world, Promise.all(startActors(world)))
-    await run(world, comeToRest(world))
+    const check = () => world.oracle.check()
+    await world.scheduler.run(Promise.all(startActors(world)), check)
+    await world.scheduler.drain(check)
+    await world.scheduler.run(comeToRest(world), check)
     world.oracle.checkQuiet()
     world.totals.steps = world.scheduler.now
     return { seed, totals: world.totals }
@@ -46,10 +48,6 @@ async function simulate(seed: number, initial: Initial): Promise<Outcome> {
     const message = error instanceof Error ? error.message : String(error)
     return { seed, totals: world.totals, violation: { message, trace: world.trace.toString() } }
   }
-}
-
-async function run(world: World, work: Promise<unknown>): Promise<void> {
-  await world.scheduler.run(work, () => world.oracle.check())
 }
 
 function startActors(world: World): Promise<void>[] {
@@ -64,11 +62,10 @@ function startActors(world: World): Promise<void>[] {
   ]
 }
 
-/** Nothing fails any more: everything open is given up, and two collections take away whatever is not needed. */
+/** Nothing fails any more: everything open is given up, and a collection takes away whatever is not needed. */
 async function comeToRest(world: World): Promise<void> {
   const repository = world.repositoryOf(world.reliableProcess('last'))
   for (const { backupId, state } of [...world.oracle.records.values()])
     if (state === 'open') await abortBackup(repository, { domain: DOMAIN, backupId })
-  await collect(repository)
   await collect(repository)
 }
