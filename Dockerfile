@@ -22,7 +22,7 @@ RUN node dist/workers/main.js bundle --prebuild
 FROM base
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        bubblewrap ca-certificates qemu-block-extra qemu-utils tini util-linux \
+        bubblewrap bzip2 ca-certificates qemu-block-extra qemu-utils tini util-linux \
     && rm -rf /var/lib/apt/lists/*
 # New volumes take their owner from these folders.
 RUN useradd --system --uid 10001 --home-dir /var/lib/volflow volflow \

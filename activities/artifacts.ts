@@ -4,6 +4,7 @@ import { abortBackup } from '../backup-format/abort.ts'
 import { deleteBackup } from '../backup-format/delete.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
 import { attempted } from './attempt.ts'
+import { releaseFromCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { withRepository } from './repository.ts'
 
@@ -36,6 +37,8 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
       return store.deleteImage(id)
     }
     case 'backup':
+      if (deps.cinderTargets.has(artifact.place))
+        return releaseFromCinder(deps, { target: artifact.place, backupId: id })
       return withRepository(deps, artifact.place, async (repository) => {
         const key = { domain: backupDomain(parentId ?? ''), backupId: id }
         // Committed in the target, but the operation failed on the way to saying so: nobody knows this backup.

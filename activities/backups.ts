@@ -11,12 +11,14 @@ import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
 import { collectOrPlan } from './collection.ts'
+import { commitToCinder, downloadFromCinder, uploadToCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { describeVolume } from './described-volume.ts'
 import { withRepository } from './repository.ts'
 import { withDevice } from './with-device.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
+type CommitInput = Pick<Input<'create-backup'>, 'operationId' | 'backupId' | 'target' | 'projectId'>
 
 export function createBackupActivities(deps: ActivityDependencies) {
   return {
@@ -24,13 +26,14 @@ export function createBackupActivities(deps: ActivityDependencies) {
       attempted(deps.database, input.operationId, async (attempt) => {
         const snapshot = await place(deps.backends, 'backend', input.backend).openSnapshot(input)
         return withDevice(deps, snapshot, { signal: attempt.signal }, (source) =>
-          upload(deps, input, source, attempt),
+          (isCinder(deps, input) ? uploadToCinder : upload)(deps, input, source, attempt),
         )
       }),
 
-    commitBackup: (input: Input<'create-backup'> | Input<'copy-backup'>): Promise<OperationResult> =>
-      attempted(deps.database, input.operationId, (attempt) =>
-        withRepository(deps, input.target, async (repository) => {
+    commitBackup: (input: CommitInput): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, (attempt) => {
+        if (isCinder(deps, input)) return commitToCinder(deps, input, attempt.signal)
+        return withRepository(deps, input.target, async (repository) => {
           const key = {
             domain: backupDomain(input.projectId),
             backupId: input.backupId,
@@ -38,8 +41,8 @@ export function createBackupActivities(deps: ActivityDependencies) {
           }
           const { totals } = await commitBackup(repository, key)
           return { objectCount: totals.newChunks, storedBytes: totals.newObjectBytes }
-        }),
-      ),
+        })
+      }),
 
     downloadBackup: (input: Input<'restore-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
@@ -75,6 +78,10 @@ export function createBackupActivities(deps: ActivityDependencies) {
         withRepository(deps, input.target, (repository) => collectOrPlan(deps, input, repository, attempt)),
       ),
   }
+}
+
+function isCinder(deps: ActivityDependencies, { target }: { target: string }): boolean {
+  return deps.cinderTargets.has(target)
 }
 
 async function upload(
@@ -144,6 +151,7 @@ async function download(
   into: { destination: DeviceSpec; freshTarget: boolean },
   attempt: RunningAttempt,
 ): Promise<OperationResult> {
+  if (isCinder(deps, input)) return downloadFromCinder(deps, input, into, attempt)
   const targetSpec = place(deps.targets, 'target', input.target)
   const { targetFactoryUrl } = deps
   const phase = into.freshTarget ? 'downloading' : 'comparing'

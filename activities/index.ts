@@ -1,6 +1,7 @@
 import { createArtifactActivities } from './artifacts.ts'
 import { createBackupCopyActivities } from './backup-copies.ts'
 import { createBackupActivities } from './backups.ts'
+import { createCinderActivities } from './cinder-backups.ts'
 import { createCopyActivities } from './copies.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 import { createImageActivities } from './images.ts'
@@ -14,6 +15,7 @@ export function createDataActivities(deps: ActivityDependencies) {
     ...createArtifactActivities(deps),
     ...createBackupActivities(deps),
     ...createBackupCopyActivities(deps),
+    ...createCinderActivities(deps),
     ...createCopyActivities(deps),
     ...createImageActivities(deps),
     ...createVerificationActivities(deps),

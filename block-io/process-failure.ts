@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fallocate: 'util-linux',
   cp: 'coreutils',
   rbd: 'ceph-common',
+  bzip2: 'bzip2',
 }
 
 /** What C libraries and tools say, in the order in which it is looked for. Anything else is worth another try. */

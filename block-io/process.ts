@@ -2,6 +2,7 @@
  * The only place that starts programs. Argument arrays, never a shell; a minimal environment; a bounded output; and children that
  * die with us: a worker killed with -9 must not leave a process behind that still writes to a volume.
  */
+import type { Duplex } from 'node:stream'
 import { execa } from 'execa'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -142,6 +143,33 @@ export function startProcess(
       clearTimeout(timer)
     },
   }
+}
+
+/**
+ * Starts a program as a stage of a stream: what is written to `stream` is its input, what is read from it is its output, of any
+ * size. Destroying the stream ends the program. A program that cannot be started or fails ends the output early: ask `exited`.
+ */
+export function startFilter(
+  command: string,
+  args: readonly string[],
+  limits: ProcessLimits,
+): { readonly stream: Duplex; readonly exited: Promise<ProcessExit> } {
+  const [file, ...wrapped] = [...dieWithUs(), ...limited(limits), command, ...args]
+  const child = execa(file ?? command, wrapped, {
+    reject: false,
+    extendEnv: false,
+    env: { PATH: process.env.PATH ?? '/usr/bin:/bin', LANG: 'C', ...runTag() },
+    stdio: 'pipe',
+    buffer: false,
+    encoding: 'buffer',
+    detached: true,
+  })
+  const stderr = keepTail(child.stderr)
+  const exited = child.then((result): ProcessExit => {
+    const output = { stdout: '', stderr: stderr() }
+    return result.failed ? { ...output, failure: describeFailure(command, output.stderr, result) } : output
+  })
+  return { stream: child.duplex(), exited }
 }
 
 function signalGroup(leaderPid: number, signal: 'SIGTERM' | 'SIGKILL'): void {

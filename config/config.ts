@@ -13,18 +13,30 @@ const backend = z.strictObject({
 /** Of zstd, for the chunks of backups; 0 stores them as they are. */
 const compressionLevel = z.int().min(0).max(19).optional()
 
+const s3Target = {
+  driver: z.literal('s3'),
+  endpoint: z.url(),
+  region: z.string().default('us-east-1'),
+  bucket: z.string(),
+  prefix: z.string().default(''),
+  /** JSON file `{accessKeyId, secretAccessKey}`, readable by its owner alone. */
+  credentialsFile: z.string(),
+}
+
+const CINDER = {
+  /** Of what we write; all are read. Cinder before 2019 does not know zstd. */
+  compression: z.enum(['none', 'zlib', 'zstd']).default('zstd'),
+}
+
 const target = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('directory'), path: z.string(), compressionLevel }),
-  z.strictObject({
-    driver: z.literal('s3'),
-    endpoint: z.url(),
-    region: z.string().default('us-east-1'),
-    bucket: z.string(),
-    prefix: z.string().default(''),
-    compressionLevel,
-    /** JSON file `{accessKeyId, secretAccessKey}`, readable by its owner alone. */
-    credentialsFile: z.string(),
-  }),
+  z.strictObject({ ...s3Target, compressionLevel }),
+])
+
+/** Where a Cinder keeps its backups: a bucket, or the folder of its drivers for POSIX file systems and NFS. */
+const cinderTarget = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('directory'), path: z.string(), ...CINDER }),
+  z.strictObject({ ...s3Target, ...CINDER }),
 ])
 
 /** PostgreSQL. The password has a file of its own, so that this one may be shown. */
@@ -74,6 +86,8 @@ export const configSchema = z.strictObject({
     .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
     .default({ local: { driver: 'file', path: 'images' } }),
   targets: z.record(name, target).default({ local: { driver: 'directory', path: 'backups' } }),
+  /** Targets in Cinder's format. No name is among the other targets. */
+  cinderTargets: z.record(name, cinderTarget).default({}),
   /** 32 bytes as 64 hex digits; made on the first start. Opens the repositories of all targets (docs/backup-keys.md). */
   backupKeyFile: z.string().default('keys/backup.key'),
   /** Instead of the key file: holds a passphrase and nothing else, readable by its owner alone. */
@@ -102,6 +116,7 @@ export const configSchema = z.strictObject({
 
 export type ConfigFile = z.infer<typeof configSchema>
 export type TargetConfig = z.infer<typeof target>
+export type CinderTargetConfig = z.infer<typeof cinderTarget>
 
 function isPostgresUrl(text: string): boolean {
   const url = URL.parse(text)

@@ -21,6 +21,9 @@ export async function loadConfig(dataFolder: string, environment = process.env):
     throw new Error(
       `${file}, with the VOLFLOW_ variables, is not a valid configuration:\n${z.prettifyError(parsed.error)}`,
     )
+  const twice = Object.keys(parsed.data.cinderTargets).find((name) => name in parsed.data.targets)
+  if (twice !== undefined)
+    throw new Error(`${file}: Expected ${twice} in targets or cinderTargets, it is in both`)
   return withAbsolutePaths(folder, parsed.data)
 }
 
@@ -32,12 +35,6 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     )
   const { tls, apiKeyFile } = config.temporal
   const { database } = config
-  const targets = Object.entries(config.targets).map(([key, target]) => [
-    key,
-    target.driver === 'directory'
-      ? { ...target, path: absolute(target.path) }
-      : { ...target, credentialsFile: absolute(target.credentialsFile) },
-  ])
   return {
     ...config,
     dataFolder,
@@ -54,13 +51,26 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     }),
     backends: places(config.backends),
     stores: places(config.stores),
-    targets: Object.fromEntries(targets) as Config['targets'],
+    targets: targetsWith(absolute, config.targets),
+    cinderTargets: targetsWith(absolute, config.cinderTargets),
     backupKeyFile: absolute(config.backupKeyFile),
     ...(config.backupPassphraseFile !== undefined && {
       backupPassphraseFile: absolute(config.backupPassphraseFile),
     }),
     webhooks: { ...config.webhooks, keyFile: absolute(config.webhooks.keyFile) },
   }
+}
+
+function targetsWith<
+  T extends { driver: 'directory'; path: string } | { driver: 's3'; credentialsFile: string },
+>(absolute: (path: string) => string, targets: Record<string, T>): Record<string, T> {
+  const entries = Object.entries(targets).map(([name, target]) => [
+    name,
+    target.driver === 'directory'
+      ? { ...target, path: absolute(target.path) }
+      : { ...target, credentialsFile: absolute(target.credentialsFile) },
+  ])
+  return Object.fromEntries(entries) as Record<string, T>
 }
 
 type Tls = NonNullable<ConfigFile['temporal']['tls']>

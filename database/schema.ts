@@ -90,6 +90,11 @@ export interface BackupsTable extends ResourceColumns {
   storedBytes: number
   failReason: string | null
   dataTimestamp: string
+  /** Of the objects in the target. */
+  format: Generated<'volflow' | 'cinder'>
+  /** Where a backup in Cinder's format is, in Cinder's words: the bucket or folder, and the prefix of its objects. */
+  container: string | null
+  serviceMetadata: string | null
   /** Which schedule made it, be it gone by now. */
   scheduleId: string | null
   /** When it was looked at last, and how closely; null: never. */

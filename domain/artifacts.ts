@@ -14,3 +14,14 @@ export interface Artifact {
   /** `result`: kept when the operation succeeds. `temporary`: released in every case. */
   readonly purpose: 'result' | 'temporary'
 }
+
+export function backupArtifact(target: string, backupId: string, projectId: string): Artifact {
+  return {
+    kind: 'backup',
+    placeType: 'target',
+    place: target,
+    id: backupId,
+    parentId: projectId,
+    purpose: 'result',
+  }
+}

@@ -131,6 +131,10 @@ export interface OperationSpecs {
   }
   /** Backups of every project that the target has and the database does not know. */
   'import-target': { target: string }
+  /** Finds the backups in a target in Cinder's format; with `only` this one, whose objects begin with that key. */
+  'scan-target': { target: string; projectId: string; userId: string; only: string | null }
+  /** Of a backup in Cinder's format, on which others may build: they get its content first. */
+  'unlink-backup': { backupId: string; target: string; projectId: string; parentBackupId: string | null }
 }
 
 export type OperationKind = keyof OperationSpecs
@@ -268,6 +272,12 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   },
   'import-target': { target: { type: 'target', mode: 'shared' } },
   'collect-target': { target: { type: 'target', mode: 'exclusive' } },
+  'scan-target': { target: { type: 'target', mode: 'exclusive' } },
+  'unlink-backup': {
+    backup: deleted('backup'),
+    // All that build on it, however many: nobody may be reading them while objects move.
+    dependent: { ...read('backup', ['available']), mode: 'exclusive' },
+  },
 }
 
 /**

@@ -35,7 +35,7 @@ async function describeApi(): Promise<OpenApiDocument> {
     cancel: () => Promise.resolve(),
     retry: () => Promise.resolve(),
     abandon: () => Promise.resolve(),
-    places: { backends: [], stores: [], targets: [] },
+    places: { backends: [], stores: [], targets: [], cinderTargets: {} },
     imageStores: new Map(),
     webhooks: { checkUrl: (url) => url, secretOf: () => ({ secret: '', fingerprint: '' }) },
     logger: pino({ enabled: false }),

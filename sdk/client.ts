@@ -1,3 +1,4 @@
+import { CinderBackupClient } from './cinder-backups.ts'
 import { UnreachableError } from './errors.ts'
 import { asUnreachable, readEvents, type StreamMessage, withReconnect } from './event-stream.ts'
 import {
@@ -81,6 +82,7 @@ export interface UploadOptions extends RequestOptions {
 
 /** The native API. Methods throw ApiError for a refusal and UnreachableError where nobody answers. */
 export class VolflowClient {
+  readonly cinder = new CinderBackupClient((request) => this.#json(request))
   readonly schedules = new ScheduleClient((request) => this.#json(request))
   readonly webhooks = new WebhookClient((request) => this.#json(request))
   readonly #options: ClientOptions

@@ -33,6 +33,8 @@ export interface Schemas {
   CreateWebhookInput: CreateWebhookInput
   ErrorAnswer: ErrorAnswer
   EventPage: EventPage
+  ExportRecord: ExportRecord
+  ExportRecordInput: ExportRecordInput
   ExtendVolumeInput: ExtendVolumeInput
   Image: Image
   ImageAccepted: ImageAccepted
@@ -53,6 +55,7 @@ export interface Schemas {
   RetryWebhookInput: RetryWebhookInput
   RevertVolumeInput: RevertVolumeInput
   RotateWebhookSecretInput: RotateWebhookSecretInput
+  ScanTargetInput: ScanTargetInput
   Schedule: Schedule
   ScheduleAlarm: ScheduleAlarm
   SchedulePage: SchedulePage
@@ -110,6 +113,8 @@ export interface Operation {
     | 'copy-backup'
     | 'import-target'
     | 'collect-target'
+    | 'scan-target'
+    | 'unlink-backup'
   state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
   resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
   resourceId: string
@@ -195,6 +200,10 @@ export interface Backup {
   snapshotId: string | null
   parentId: string | null
   target: string
+  /**
+   * Of its objects in the target
+   */
+  format: 'volflow' | 'cinder'
   sizeBytes: number
   incremental: boolean
   objectCount: number
@@ -459,6 +468,8 @@ export interface CreateWebhookInput {
         | 'copy-backup'
         | 'import-target'
         | 'collect-target'
+        | 'scan-target'
+        | 'unlink-backup'
       )[]
     | null
   /**
@@ -542,6 +553,8 @@ export interface Operation1 {
     | 'copy-backup'
     | 'import-target'
     | 'collect-target'
+    | 'scan-target'
+    | 'unlink-backup'
   state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
   resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
   resourceId: string
@@ -595,6 +608,26 @@ export interface Operation1 {
   createdAt: string
   startedAt: string | null
   finishedAt: string | null
+}
+export interface ExportRecord {
+  /**
+   * Cinder's class of driver
+   */
+  backupService: string
+  /**
+   * Base64 of JSON
+   */
+  backupUrl: string
+}
+export interface ExportRecordInput {
+  /**
+   * Cinder's class of driver
+   */
+  backupService: string
+  /**
+   * Base64 of JSON
+   */
+  backupUrl: string
 }
 export interface ExtendVolumeInput {
   /**
@@ -726,6 +759,22 @@ export interface RevertVolumeInput {
    * The most recent snapshot of the volume
    */
   snapshotId: string
+}
+export interface ScanTargetInput {
+  record?: ExportRecordInput1
+}
+/**
+ * Of `cinder backup-export`: only that backup
+ */
+export interface ExportRecordInput1 {
+  /**
+   * Cinder's class of driver
+   */
+  backupService: string
+  /**
+   * Base64 of JSON
+   */
+  backupUrl: string
 }
 export interface Schedule {
   id: string
@@ -1019,6 +1068,8 @@ export interface UpdateWebhookInput {
         | 'copy-backup'
         | 'import-target'
         | 'collect-target'
+        | 'scan-target'
+        | 'unlink-backup'
       )[]
     | null
   /**
@@ -1154,6 +1205,8 @@ export interface Webhook {
         | 'copy-backup'
         | 'import-target'
         | 'collect-target'
+        | 'scan-target'
+        | 'unlink-backup'
       )[]
     | null
   resourceId: string | null

@@ -3,6 +3,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts'
 import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
 import { targetFactoryUrl } from '../drivers/backups/registry.ts'
+import * as cinderStores from '../drivers/backups/cinder/registry.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { dataQueue, placeQueue, targetDataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -10,7 +11,7 @@ import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { configuredKeyring } from './keyring.ts'
 import { loop } from './loop.ts'
-import { openBackends, openStores, openTargets } from './places.ts'
+import { openBackends, openCinderTargets, openStores, openTargets } from './places.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
 import { installRuntime } from './runtime.ts'
 import { shutdownSignal } from './shutdown.ts'
@@ -82,11 +83,11 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
       taskQueue: placeQueue('store', name),
       concurrency: callConcurrency,
     })),
-    ...names(config.targets).map((name) => ({
+    ...names({ ...config.targets, ...config.cinderTargets }).map((name) => ({
       taskQueue: targetDataQueue(name),
       concurrency: dataConcurrency,
     })),
-    ...names(config.targets).map((name) => ({
+    ...names({ ...config.targets, ...config.cinderTargets }).map((name) => ({
       taskQueue: placeQueue('target', name),
       concurrency: callConcurrency,
     })),
@@ -99,6 +100,8 @@ async function openDependencies(config: Config, waiting: Waiting): Promise<Activ
     backends: await openBackends(config),
     stores: await openStores(config),
     targets: await openTargets(config),
+    cinderTargets: await openCinderTargets(config),
+    cinderStores,
     targetFactoryUrl,
     keyring: await configuredKeyring(config),
     runFolder: await makeRunFolder(config.dataFolder),

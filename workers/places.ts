@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises'
 import type { TargetSpec } from '../backup-format/target.ts'
-import type { Config, TargetConfig } from '../config/config.ts'
+import type { CinderTarget } from '../activities/dependencies.ts'
+import type { CinderTargetConfig, Config, TargetConfig } from '../config/config.ts'
 import { loadCredentials } from '../config/secrets.ts'
 import type { PlaceNames } from '../database/requests/places.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
@@ -16,7 +17,12 @@ export function placeNames(config: Config): PlaceNames {
     keepingBackends: Object.entries(config.backends)
       .filter(([, { keepBackupSnapshots = true }]) => keepBackupSnapshots)
       .map(([name]) => name),
+    cinderTargets: Object.fromEntries(Object.entries(config.cinderTargets).map(cinderPlace)),
   }
+}
+
+function cinderPlace([name, target]: [string, CinderTargetConfig]) {
+  return [name, { driver: target.driver, container: target.driver === 's3' ? target.bucket : '' }] as const
 }
 
 export function openBackends(config: Config): Promise<Map<string, VolumeDriver>> {
@@ -36,6 +42,18 @@ export async function openTargetSpec(target: TargetConfig): Promise<TargetSpec> 
     await mkdir(target.path, { recursive: true, mode: 0o700 })
     return target
   }
+  return withCredentials(target)
+}
+
+/** Their folders are Cinder's: they are not made here. */
+export function openCinderTargets(config: Config): Promise<Map<string, CinderTarget>> {
+  return openAll(config.cinderTargets, async ({ compression, ...target }) => ({
+    compression,
+    spec: target.driver === 'directory' ? target : await withCredentials(target),
+  }))
+}
+
+async function withCredentials<T extends { credentialsFile: string }>(target: T) {
   const { credentialsFile, ...rest } = target
   return { ...rest, ...(await loadCredentials(credentialsFile)) }
 }

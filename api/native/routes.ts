@@ -1,5 +1,6 @@
 import type { ApiContext, App } from '../context.ts'
 import { backupRoutes } from './backups.ts'
+import { cinderBackupRoutes } from './cinder-backups.ts'
 import { controlRoutes } from './controls.ts'
 import { eventRoutes } from './events.ts'
 import { imageRoutes } from './images.ts'
@@ -31,6 +32,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   targetRoutes(app, context)
+  cinderBackupRoutes(app, context)
   controlRoutes(app, context)
   scheduleRoutes(app, context)
   scheduleActionRoutes(app, context)

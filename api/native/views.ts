@@ -55,6 +55,7 @@ export function backupView(row: BackupRow): z.infer<typeof BACKUP> {
   return {
     ...common(row),
     ...{ volumeId, snapshotId, parentId, target, sizeBytes },
+    format: row.format,
     incremental: row.isIncremental === 1,
     ...{ objectCount, storedBytes, failReason, dataTimestamp },
     sourceBackupId: row.sourceBackupId,

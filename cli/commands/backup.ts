@@ -9,6 +9,7 @@ import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
 import { copyCommand, verifyCommand } from './backup-verify.ts'
+import { cinderBackupCommands } from './cinder-backup.ts'
 import { concludeVolume } from './volume-copies.ts'
 import { createVolume } from './volume.ts'
 
@@ -74,6 +75,7 @@ export function backupCommands(program: Command): void {
   readCommands(backup)
   verifyCommand(backup)
   copyCommand(backup)
+  cinderBackupCommands(backup)
 }
 
 function readCommands(backup: Command): void {

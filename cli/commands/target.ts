@@ -7,6 +7,15 @@ import { sessionOf } from '../session.ts'
 export function targetCommands(program: Command): void {
   const target = program.command('target').description('places for backups')
   target
+    .command('scan')
+    .description("find the backups in a target in Cinder's format")
+    .argument('<target>', 'its name in the configuration')
+    .action(async (name: string, _options, command: Command) => {
+      const session = sessionOf(command)
+      const answer = await session.client.cinder.scanTarget(name, {}, session.request)
+      await conclude(session, { noun: 'target', operation: answer.operation, answer })
+    })
+  target
     .command('collect')
     .description('remove from a target what no backup needs any more')
     .argument('<target>', 'its name in the configuration')

@@ -5,6 +5,7 @@ import * as events from './003-events.ts'
 import * as schedules from './004-schedules.ts'
 import * as webhooks from './005-webhooks.ts'
 import * as keptSnapshots from './008-kept-snapshots.ts'
+import * as cinder from './010-cinder.ts'
 import * as plans from './012-plans.ts'
 import * as verification from './013-verification.ts'
 
@@ -16,6 +17,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '004-schedules': schedules,
   '005-webhooks': webhooks,
   '008-kept-snapshots': keptSnapshots,
+  '010-cinder': cinder,
   '012-plans': plans,
   '013-verification': verification,
 }

@@ -25,8 +25,8 @@ export interface OperationRequest<K extends OperationKind> {
   readonly actor: Actor
   readonly kind: K
   readonly spec: OperationSpecs[K]
-  /** Role of OPERATION_ROLES[kind] -> id of the resource that plays it. */
-  readonly resources: Readonly<Record<string, string>>
+  /** Role of OPERATION_ROLES[kind] -> id of the resource that plays it, or several. */
+  readonly resources: Readonly<Record<string, string | readonly string[]>>
   /** The role whose resource the operation is about. */
   readonly primary: string
   readonly artifacts?: readonly Artifact[]
@@ -46,7 +46,8 @@ export async function acceptOperation<K extends OperationKind>(
   const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[request.kind]
   const primary = roles[request.primary]
   const primaryId = request.resources[request.primary]
-  if (primary === undefined || primaryId === undefined) throw new Error(`No primary role in ${request.kind}`)
+  if (primary === undefined || typeof primaryId !== 'string')
+    throw new Error(`No primary role in ${request.kind}`)
   await tx
     .insertInto('operations')
     .values({
@@ -65,7 +66,9 @@ export async function acceptOperation<K extends OperationKind>(
     })
     .execute()
   // Id order: two requests over the same resources can never wait for each other.
-  const parts = Object.entries(request.resources).toSorted(([, a], [, b]) => a.localeCompare(b))
+  const parts = Object.entries(request.resources)
+    .flatMap(([name, ids]) => [ids].flat().map((id) => [name, id] as const))
+    .toSorted(([, a], [, b]) => a.localeCompare(b))
   for (const [name, resourceId] of parts) {
     const role = roles[name]
     if (role === undefined) throw new Error(`No role ${name} in ${request.kind}`)

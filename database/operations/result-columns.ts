@@ -11,6 +11,15 @@ export async function applyResult(
 ): Promise<void> {
   const { kind, resourceId } = operation
   const result = end.result ?? {}
+  if (kind === 'unlink-backup' && end.outcome === 'succeeded') {
+    const { parentBackupId } = JSON.parse(operation.spec) as OperationSpecs['unlink-backup']
+    const isIncremental = parentBackupId === null ? 0 : 1
+    await tx
+      .updateTable('backups')
+      .set({ parentId: parentBackupId, isIncremental })
+      .where('parentId', '=', resourceId)
+      .execute()
+  }
   const makesBackup = kind === 'create-backup' || kind === 'copy-backup'
   if (makesBackup && end.outcome === 'succeeded') {
     const objectCount = Number(result.objectCount ?? 0)

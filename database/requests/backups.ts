@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
-import type { Artifact } from '../../domain/artifacts.ts'
+import { type Artifact, backupArtifact } from '../../domain/artifacts.ts'
 import { PRIORITY, type Priority } from '../../domain/operations.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
@@ -10,6 +10,7 @@ import { requireResource, type Tx } from '../resources.ts'
 import { choosePlace, requireSnapshotOf } from './checks.ts'
 import { temporarySnapshot } from './new-volume.ts'
 import type { PlaceNames } from './places.ts'
+import { acceptUnlinking } from './unlink-backup.ts'
 
 export interface BackupRequest {
   readonly volumeId: string
@@ -27,6 +28,8 @@ interface AcceptedBackup extends BackupRequest {
   readonly target: string
   readonly priority?: Priority
   readonly scheduleId?: string
+  /** Of its target; left out: our own. */
+  readonly format?: 'volflow' | 'cinder'
 }
 
 /** Accepts a backup. Incremental: chunks that the volume's newest backup in the same target has are not stored again. */
@@ -36,9 +39,21 @@ export function requestBackup(
   places: PlaceNames,
   request: BackupRequest,
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', request.target, places.targets)
+  // Without a wish it is one of ours.
+  const target = choosePlace('target', request.target, [
+    ...places.targets,
+    ...Object.keys(places.cinderTargets),
+  ])
+  const format = target in places.cinderTargets ? 'cinder' : 'volflow'
+  if (format === 'cinder' && request.incremental === true) {
+    throw new RequestError(
+      400,
+      'fullOnly',
+      `Expected a full backup for target ${target}: in Cinder's format volflow writes full ones.`,
+    )
+  }
   return requestOnce(database, actor, { createBackup: request }, (tx) =>
-    acceptBackup(tx, actor, places, { ...request, target }),
+    acceptBackup(tx, actor, places, { ...request, target, format }),
   )
 }
 
@@ -61,7 +76,11 @@ export async function acceptBackup(
   const row = { id: backupId, parentId: parent, sizeBytes, dataTimestamp: source?.createdAt }
   await insertBackup(tx, actor, request, row)
   const snapshotId = source?.id ?? randomUUID()
-  const keepSnapshot = source === undefined && places.keepingBackends?.includes(volume.backend) === true
+  // It is for the next incremental one, of which there is none in Cinder's format.
+  const keepSnapshot =
+    source === undefined &&
+    request.format !== 'cinder' &&
+    places.keepingBackends?.includes(volume.backend) === true
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
   if (source === undefined) {
     const purpose = keepSnapshot ? 'result' : 'temporary'
@@ -125,6 +144,7 @@ async function insertBackup(
       failReason: null,
       dataTimestamp: row.dataTimestamp ?? new Date().toISOString(),
       scheduleId: request.scheduleId ?? null,
+      format: request.format ?? 'volflow',
     })
     .execute()
 }
@@ -156,17 +176,6 @@ export async function newestBackup(
   return backup?.id
 }
 
-function backupArtifact(target: string, backupId: string, projectId: string): Artifact {
-  return {
-    kind: 'backup',
-    placeType: 'target',
-    place: target,
-    id: backupId,
-    parentId: projectId,
-    purpose: 'result',
-  }
-}
-
 export function requestBackupDeletion(
   database: Database,
   actor: Actor,
@@ -186,7 +195,9 @@ export async function acceptBackupDeletion(
   priority: Priority = PRIORITY.interactive,
 ): Promise<string> {
   const { projectId } = actor
-  const { target } = await requireResource(tx, 'backup', { id: backupId, projectId })
+  const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
+  if (backup.format === 'cinder') return acceptUnlinking(tx, actor, backup, priority)
+  const { target } = backup
   return acceptOperation(tx, {
     actor,
     kind: 'delete-backup',

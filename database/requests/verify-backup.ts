@@ -8,7 +8,7 @@ import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import type { BackupRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace } from './checks.ts'
+import { choosePlace, requireOwnFormat } from './checks.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface VerifyRequest extends Verification {
@@ -42,6 +42,7 @@ export async function acceptVerification(
   const { projectId } = actor
   const { backupId, level, samplePercent, priority = PRIORITY.interactive } = request
   const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
+  requireOwnFormat('verify', backup)
   if (backup.status === 'error' && backup.damagedObjects === null)
     throw new RequestError(
       409,

@@ -44,7 +44,12 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     cancel: async (key) => void (await requestCancel(database, key)),
     retry: () => Promise.reject(new Error('Expected a test without Temporal not to retry')),
     abandon: (key) => requestAbandon(database, key),
-    places: { backends: ['local'], stores: ['files'], targets: ['disk', 's3'] },
+    places: {
+      backends: ['local'],
+      stores: ['files'],
+      targets: ['disk', 's3'],
+      cinderTargets: { cinder: { driver: 's3', container: 'volumebackups' } },
+    },
     imageStores: new Map([['files', store]]),
     webhooks: await webhookRules({ webhooks }),
     logger: pino({ enabled: false }),

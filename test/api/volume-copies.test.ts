@@ -81,7 +81,9 @@ test('A volume that becomes an image is uploading; then the image has its sizes 
   })
 })
 
-const BACKENDS = { places: { backends: ['local', 'other'], stores: ['files'], targets: ['disk'] } }
+const BACKENDS = {
+  places: { backends: ['local', 'other'], stores: ['files'], targets: ['disk'], cinderTargets: {} },
+}
 
 async function backupOf({ client, database }: TestApi, volumeId: string): Promise<string> {
   const { operation } = await client.createBackup({ volumeId })

@@ -2,6 +2,7 @@
  * Looks at an installation from outside, with nothing of the product's code, and says what is not as it should be. For an
  * installation that is stopped, or has nothing to do.
  */
+import { checkCinderTarget } from './cinder/check-cinder-target.ts'
 import { checkDatabase, type Row, readRows } from './database.ts'
 import { checkFileBackend } from './file-backend.ts'
 import { checkHistories } from './histories.ts'
@@ -54,6 +55,10 @@ export async function findViolations(installation: CheckedInstallation): Promise
     const { backupKeyFile, collected = false } = installation
     violations.push(...(await checkTarget({ name, place, backupKeyFile, backups, collected })))
   }
+  for (const [name, place] of Object.entries(installation.cinderTargets ?? {})) {
+    const backups = rows.backups.filter((row) => row.target === name)
+    violations.push(...(await checkCinderTarget({ name, place, backups })))
+  }
   return violations
 }
 
@@ -67,7 +72,7 @@ export async function expectClean(installation: CheckedInstallation): Promise<vo
 }
 
 function checkPlaces(
-  { backends, stores, targets }: CheckedInstallation,
+  { backends, stores, targets, cinderTargets }: CheckedInstallation,
   rows: ReturnType<typeof readRows>,
 ): string[] {
   const unknown = (what: string, all: readonly Row[], column: string, known: object) =>
@@ -78,7 +83,7 @@ function checkPlaces(
     ...unknown('volume', rows.volumes, 'backend', backends),
     ...unknown('snapshot', rows.snapshots, 'backend', backends),
     ...unknown('image', rows.images, 'store', stores),
-    ...unknown('backup', rows.backups, 'target', targets),
+    ...unknown('backup', rows.backups, 'target', { ...targets, ...cinderTargets }),
   ]
 }
 

@@ -27,6 +27,8 @@ export interface CheckedInstallation {
   /** Name -> directory of a file store. */
   readonly stores: Readonly<Record<string, string>>
   readonly targets: Readonly<Record<string, TargetPlace>>
+  /** In Cinder's format. */
+  readonly cinderTargets?: Readonly<Record<string, TargetPlace>>
   /** 64 hex digits. */
   readonly backupKeyFile: string
   /** Temporary folder that only this installation used (its TMPDIR). */

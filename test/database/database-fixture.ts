@@ -6,7 +6,7 @@ import { endOperation } from '../../database/operations/end.ts'
 import type { OperationEnd } from '../../domain/operations.ts'
 import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
-export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'] }
+export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'], cinderTargets: {} }
 
 export function actor(projectId = 'p1'): Actor {
   return { projectId, userId: 'u1', requestId: `req-${randomUUID()}` }

@@ -166,7 +166,9 @@ export class Installation implements AsyncDisposable {
   }
 
   /** For the checker. */
-  checked(options: { collected?: boolean; secrets?: Record<string, string> } = {}): CheckedInstallation {
+  checked(
+    options: Pick<CheckedInstallation, 'collected' | 'secrets' | 'cinderTargets'> = {},
+  ): CheckedInstallation {
     const isUp = this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null
     const inData = (path: string) => join(this.dataFolder, path)
     return {

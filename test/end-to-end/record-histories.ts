@@ -5,7 +5,7 @@
  * operations of that version may still be running somewhere.
  */
 import { execFileSync } from 'node:child_process'
-import { openAsBlob } from 'node:fs'
+import { mkdirSync, openAsBlob } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -23,6 +23,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const HISTORIES = join(import.meta.dirname, '../histories')
 const DATA_BYTES = 160 * MiB
 const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
+const CINDER = { cinder: { driver: 'directory', path: 'cinder' } }
 const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
 
 /** `<workflow>/<case>` -> id of the workflow. */
@@ -37,7 +38,11 @@ const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
 try {
   await using installation = await Installation.start({
     parentFolder,
-    config: { backends: BACKENDS, targets: TARGETS },
+    config: { backends: BACKENDS, targets: TARGETS, cinderTargets: CINDER },
+    prepare: (dataFolder) => {
+      mkdirSync(join(dataFolder, 'cinder'), { recursive: true })
+      return () => undefined
+    },
   })
   const connection = await Connection.connect({ address: installation.temporalAddress })
   const temporal = new Client({ connection })
@@ -95,6 +100,7 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
 
   await recordCopies(installation, volumeId, recorded)
   await recordSchedule(installation, temporal, recorded, volumeId)
+  await recordCinder(installation, volumeId, recorded)
 
   const snapshotId = await end(client.createSnapshot({ volumeId }), 'create-snapshot/succeeded')
   await end(client.createVolume({ snapshotId }), 'create-volume-from-snapshot/layer')
@@ -177,6 +183,19 @@ async function recordCopies(installation: Installation, volumeId: string, record
   await cancelled(migrate('other'), 'migrate-volume/cancelled')
   await end(migrate('other'), 'migrate-volume/succeeded')
   await client.waitForOperation((await migrate('files')).operation.id)
+}
+
+/** What only backups in Cinder's format have. */
+async function recordCinder({ client }: Installation, volumeId: string, recorded: Recorded): Promise<void> {
+  const end = async (started: Promise<{ operation: Operation }>, name: string, state = 'succeeded') => {
+    const { kind, id, state: got } = await client.waitForOperation((await started).operation.id)
+    if (got !== state) throw new Error(`Expected ${name} to be ${state}, it is ${got}`)
+    recorded.set(name, `${kind}/${id}`)
+  }
+  const { operation } = await client.createBackup({ volumeId, target: 'cinder' })
+  const { resourceId: backupId } = await client.waitForOperation(operation.id)
+  await end(client.cinder.scanTarget('cinder'), 'scan-target/succeeded')
+  await end(client.deleteBackup(backupId), 'unlink-backup/succeeded')
 }
 
 /** One planned run that starts at once, and one that first waits for its predecessor. */

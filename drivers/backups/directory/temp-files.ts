@@ -31,9 +31,14 @@ export async function removeAbandoned(folder: string): Promise<void> {
   for (const name of await listAbandoned(folder)) await unlink(join(folder, FOLDER, name)).catch(ignore)
 }
 
+/** A name for a file of ours that nobody else takes; it is removed some day if we are killed. */
+export async function tempPath(folder: string): Promise<string> {
+  return join(folder, FOLDER, `${await owner()}.${randomUUID()}`)
+}
+
 /** A complete, flushed file; the caller links, renames or removes it. Aborted or failed: nothing stays. */
 export async function writeTemp(folder: string, bytes: Uint8Array, signal?: AbortSignal): Promise<string> {
-  const path = join(folder, FOLDER, `${await owner()}.${randomUUID()}`)
+  const path = await tempPath(folder)
   const file = await open(path, 'wx').catch(fileError)
   try {
     signal?.throwIfAborted()

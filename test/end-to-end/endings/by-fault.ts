@@ -30,7 +30,8 @@ function survived(name: string, about: string, fault: (scene: Scene) => Promise<
 const permanent: Ending = {
   name: 'permanent',
   about: 'a permanent failure (`invalid`): its places have become read-only',
-  cell: () => ({ ends: 'failed', code: 'invalid' }),
+  cell: (kind) =>
+    CASES[kind].reads === true ? { none: 'It only reads.' } : { ends: 'failed', code: 'invalid' },
   isPossibleHere: CAN_MOUNT,
   options: () => Promise.resolve({ prepare: mountPlaces }),
   play: async (scene) => {

@@ -18,6 +18,8 @@ export interface OperationCase {
   readonly commitsAtOnce?: true
   /** The resource that it is about begins with it, and can be deleted meanwhile. */
   readonly creates?: true
+  /** It writes nothing: a place that has become read-only does not stop it. */
+  readonly reads?: true
   readonly leaves: Readonly<Record<OperationOutcome, Left | 'gone'>>
 }
 
@@ -138,6 +140,15 @@ export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
   'import-target': {
     start: ({ client }) => client.importTarget('far'),
     leaves: { succeeded: 'gone', failed: 'gone', cancelled: 'gone' },
+  },
+  'scan-target': {
+    start: ({ client }) => client.cinder.scanTarget('cinder'),
+    reads: true,
+    leaves: { succeeded: 'gone', failed: 'gone', cancelled: 'gone' },
+  },
+  'unlink-backup': {
+    start: ({ client, unusedCinderBackupId }) => client.deleteBackup(unusedCinderBackupId),
+    leaves: deleted('available'),
   },
   'collect-target': {
     start: ({ client }) => client.collectTarget('local'),

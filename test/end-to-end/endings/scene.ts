@@ -1,4 +1,5 @@
 /** One installation in which all kinds of operations are met by one ending. */
+import { mkdirSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
@@ -52,7 +53,13 @@ export class Scene implements AsyncDisposable {
       config: {
         backends: BACKENDS,
         targets: TARGETS,
+        cinderTargets: { cinder: { driver: 'directory', path: 'cinder' } },
         workers: { dataConcurrency: CONCURRENCY, callConcurrency: CONCURRENCY },
+      },
+      // Nobody makes Cinder's folder but Cinder.
+      prepare: (dataFolder) => {
+        mkdirSync(join(dataFolder, 'cinder'), { recursive: true })
+        return options.prepare?.(dataFolder) ?? (() => undefined)
       },
       env: { NODE_OPTIONS: `--import ${HELD_CALLS}` },
     })
@@ -195,6 +202,7 @@ export class Scene implements AsyncDisposable {
     const backends = { files: this.inData('volumes'), other: this.inData('other') }
     const checked = this.installation.checked()
     const far = { kind: 'directory', path: this.inData('far/backups') } as const
-    return { ...checked, backends, targets: { ...checked.targets, far } }
+    const cinderTargets = { cinder: { kind: 'directory', path: this.inData('cinder') } } as const
+    return { ...checked, backends, targets: { ...checked.targets, far }, cinderTargets }
   }
 }

@@ -24,6 +24,8 @@ export interface Stock {
   readonly unusedSnapshotId: string
   readonly backupId: string
   readonly unusedBackupId: string
+  /** In Cinder's format. */
+  readonly unusedCinderBackupId: string
   readonly uploadedId: string
   readonly migratedId: string
   readonly deletedId: string
@@ -54,6 +56,7 @@ export async function makeStock(installation: Installation): Promise<Stock> {
     ...[blank(), blank(), blank()],
   ] as const)
   const snapshotOf = (id: string) => done(client.createSnapshot({ volumeId: id }))
+  const unusedCinderBackupId = await done(client.createBackup({ volumeId, target: 'cinder' }))
   const [snapshotId, backupId, unusedBackupId, revertedSnapshotId, deletedId, extendedId, unusedImageId] =
     await Promise.all([
       snapshotOf(volumeId),
@@ -68,6 +71,7 @@ export async function makeStock(installation: Installation): Promise<Stock> {
   await done(client.reimageVolume(revertedId, { imageId }))
   return {
     ...{ client, imageFile, imageId, unusedImageId, volumeId, snapshotId, unusedSnapshotId },
+    unusedCinderBackupId,
     ...{ backupId, unusedBackupId, uploadedId, migratedId, deletedId, extendedId, restoredId, reimagedId },
     reverted: { volumeId: revertedId, snapshotId: revertedSnapshotId },
     sha256: { image: await sha256OfFile(imageFile), zeroes: await sha256OfFile(zeroesFile) },

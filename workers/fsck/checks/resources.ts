@@ -129,7 +129,14 @@ function placeOf(row: ResourceRow): { type: 'backend' | 'store' | 'target'; name
 }
 
 function isConfigured({ config }: FsckContext, { type, name }: ReturnType<typeof placeOf>): boolean {
-  return name in { backend: config.backends, store: config.stores, target: config.targets }[type]
+  return (
+    name in
+    {
+      backend: config.backends,
+      store: config.stores,
+      target: { ...config.targets, ...config.cinderTargets },
+    }[type]
+  )
 }
 
 function isOpen({ inventories, targets }: FsckContext, place: ReturnType<typeof placeOf>): boolean {

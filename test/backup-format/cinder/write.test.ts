@@ -1,0 +1,162 @@
+import { randomUUID } from 'node:crypto'
+import { readFile, truncate, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import type { WrittenCompression } from '../../../backup-format/cinder/chunk-upload.ts'
+import { commitCinderBackup } from '../../../backup-format/cinder/commit.ts'
+import { decodeRecord, encodeRecord } from '../../../domain/cinder-record.ts'
+import { mergeForward } from '../../../backup-format/cinder/merge-forward.ts'
+import { newLocation } from '../../../domain/cinder-names.ts'
+import { removeCinderBackup } from '../../../backup-format/cinder/remove.ts'
+import type { CinderStore } from '../../../backup-format/cinder/store.ts'
+import { type CinderUploadRequest, uploadCinderBackup } from '../../../backup-format/cinder/upload.ts'
+import { openCinderStore } from '../../../drivers/backups/cinder/registry.ts'
+import { KiB, MiB } from '../../../domain/sizes.ts'
+import { type CinderService, startCinder } from '../../support/cinder/cinder-service.ts'
+import { tempDir } from '../../support/temp-dir.ts'
+import { locate, makeVolume, read, restored, write, writeChain } from './fixtures.ts'
+
+const SIZE = 5 * MiB
+const CREATED_AT = '2026-11-20T13:41:09.123Z'
+const SIGNAL = new AbortController().signal
+
+async function upload(
+  store: CinderStore,
+  path: string,
+  options: Partial<CinderUploadRequest> = {},
+): Promise<string> {
+  const backupId = options.location?.backupId ?? randomUUID()
+  const location = newLocation(store.kind, { volumeId: randomUUID(), backupId, createdAt: CREATED_AT })
+  const request: CinderUploadRequest = {
+    location,
+    name: 'ours',
+    description: 'mit Ümläuten',
+    createdAt: CREATED_AT,
+    volumeMeta: null,
+    source: { kind: 'file', path, sizeBytes: SIZE },
+    sizeBytes: SIZE,
+    compression: 'zstd',
+    chunkBytes: MiB,
+    spoolFolder: await tempDir(),
+    signal: SIGNAL,
+    ...options,
+  }
+  await uploadCinderBackup(store, request)
+  await commitCinderBackup(store, request.location)
+  return backupId
+}
+
+async function recordOf(store: CinderStore, backupId: string) {
+  const { location, metadata } = await read(store, backupId)
+  const { backupService, backupUrl } = encodeRecord(
+    store.kind,
+    {
+      ...{ location, bucket: 'volumebackups', sizeBytes: SIZE, objectCount: metadata.objects.length },
+      ...{ name: metadata.name, description: metadata.description, parentId: metadata.parentId },
+      ...{ dataTimestamp: metadata.createdAt, createdAt: metadata.createdAt },
+    },
+    'cinder.backup.drivers.posix.PosixBackupDriver',
+  )
+  return { backup_service: backupService, backup_url: backupUrl }
+}
+
+async function restoredByCinder(cinder: CinderService, backupId: string): Promise<Buffer> {
+  const path = join(await tempDir(), 'restored')
+  await writeFile(path, '')
+  await truncate(path, SIZE)
+  await cinder.restore(backupId, path)
+  return readFile(path)
+}
+
+describe('in a folder that Cinder uses', async () => {
+  const folder = await tempDir()
+  const store = openCinderStore({ driver: 'directory', path: folder })
+  const cinder = await startCinder({ driver: 'posix', path: folder })
+
+  it.each<WrittenCompression>(['zstd', 'zlib', 'none'])(
+    'a backup written with %s is imported and restored by Cinder itself',
+    async (compression) => {
+      const path = await makeVolume(SIZE)
+      const backupId = await upload(store, path, { compression })
+      const row = await cinder.importRecord(await recordOf(store, backupId))
+      expect(row).toMatchObject({ status: 'available', objectCount: 5, name: 'ours', sizeGiB: 1 })
+      expect((await restoredByCinder(cinder, backupId)).equals(await readFile(path))).toBe(true)
+    },
+  )
+
+  it('Cinder makes an incremental backup on one of ours, and we restore it', async () => {
+    const path = await makeVolume(SIZE)
+    const volumeId = await cinder.createVolume('root')
+    const ids = { volumeId, backupId: randomUUID() }
+    const location = newLocation('directory', { ...ids, createdAt: CREATED_AT })
+    const parentId = await upload(store, path, { location })
+    await cinder.importRecord(await recordOf(store, parentId))
+    await write(path, 3 * MiB, Buffer.alloc(40 * KiB, 'new '))
+    const incremental = await cinder.backup({ volumeId, path, parentId, compression: 'zstd' })
+    expect(incremental.objectCount).toBe(1)
+    expect((await restoredByCinder(cinder, incremental.backupId)).equals(await readFile(path))).toBe(true)
+    expect((await restored(store, incremental.backupId)).equals(await readFile(path))).toBe(true)
+  })
+
+  it('an interrupted upload is continued, and stores nothing twice', async () => {
+    const path = await makeVolume(SIZE)
+    const location = newLocation('directory', {
+      volumeId: randomUUID(),
+      backupId: randomUUID(),
+      createdAt: CREATED_AT,
+    })
+    const stop = new AbortController()
+    const onProgress = ({ doneBytes }: { doneBytes: number }) => {
+      if (doneBytes >= 2 * MiB) stop.abort(new Error('stopped'))
+    }
+    await expect(upload(store, path, { location, signal: stop.signal, onProgress })).rejects.toThrow(
+      'stopped',
+    )
+    const puts: string[] = []
+    const watched: CinderStore = {
+      ...store,
+      put: (key, ...rest) => {
+        puts.push(key)
+        return store.put(key, ...rest)
+      },
+    }
+    const backupId = await upload(watched, path, { location })
+    expect(puts.filter((key) => /-\d{5}$/.test(key)).length).toBeLessThanOrEqual(3)
+    await cinder.importRecord(await recordOf(store, backupId))
+    expect((await restoredByCinder(cinder, backupId)).equals(await readFile(path))).toBe(true)
+  })
+
+  it("reads the records that Cinder exports, and writes what Cinder's import reads back", async () => {
+    const path = await makeVolume(SIZE)
+    const volumeId = await cinder.createVolume('root')
+    const { backupId, prefix, container } = await cinder.backup({ volumeId, path })
+    const record = await cinder.exportRecord(backupId)
+    expect(decodeRecord('directory', record.backup_url)).toEqual({
+      ...{ folder: `${container}/`, prefix, volumeId, backupId },
+    })
+    const ours = await recordOf(store, backupId)
+    await cinder.forget(backupId)
+    expect(await cinder.importRecord(ours)).toMatchObject({ prefix, container, parentId: null })
+  })
+
+  it('every link of a chain can be deleted; the others restore, here and with Cinder', async () => {
+    const chain = await writeChain(cinder, await cinder.createVolume('root'), await makeVolume(SIZE))
+    // The full one, one in the middle, and the newest.
+    for (const index of [0, 1, 1]) {
+      const [gone] = chain.splice(index, 1)
+      if (gone === undefined) throw new Error('Expected a link')
+      const location = await locate(store, gone.backupId)
+      await mergeForward(store, { location, signal: SIGNAL })
+      await removeCinderBackup(store, location)
+      for (const { backupId, content } of chain) {
+        expect((await restored(store, backupId)).equals(content)).toBe(true)
+      }
+      for (const { backupId, content } of chain) {
+        await cinder.forget(backupId)
+        await cinder.importRecord(await recordOf(store, backupId))
+        expect((await restoredByCinder(cinder, backupId)).equals(content)).toBe(true)
+      }
+    }
+    expect(chain).toHaveLength(1)
+  })
+})
