@@ -37,7 +37,7 @@ ENV NODE_ENV=production \
     # Few malloc arenas, which keep the buffers of a chunk's size: see workers/up.ts.
     MALLOC_ARENA_MAX=2 \
     MALLOC_MMAP_THRESHOLD_=33554432 \
-    MALLOC_TRIM_THRESHOLD_=67108864 \
+    MALLOC_TRIM_THRESHOLD_=33554432 \
     VOLFLOW_DATA=/var/lib/volflow \
     VOLFLOW_CONFIG=/etc/volflow/volflow.yaml \
     VOLFLOW_HEALTH_PORT=8781
