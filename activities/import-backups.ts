@@ -1,3 +1,4 @@
+import { keepFailing } from '../backup-format/keep-failing.ts'
 import pMap from 'p-map'
 import { type BackupRecord, readRecord } from '../backup-format/record.ts'
 import { listDomains, type Repository } from '../backup-format/repository.ts'
@@ -34,7 +35,10 @@ export async function importBackups(
       attempt.progress({ phase: 'importing', doneBytes: 0, totalBytes: 0, movedBytes: seen })
     }
     const { signal } = attempt
-    await pMap(repository.target.list(prefix), enter, { concurrency: LIMITS.targetRequests, signal })
+    await pMap(keepFailing(repository.target.list(prefix)), enter, {
+      concurrency: LIMITS.targetRequests,
+      signal,
+    })
   }
   return counts
 }

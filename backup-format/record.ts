@@ -3,6 +3,7 @@ import pMap from 'p-map'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { checkName, recordKey, recordsPrefix } from './names.ts'
+import { keepFailing } from './keep-failing.ts'
 import type { Repository } from './repository.ts'
 import type { Versioned } from './state.ts'
 
@@ -96,7 +97,7 @@ export async function eachRecord(
     const stored = await readRecord(repository, domain, backupId)
     if (stored !== undefined) await look(stored)
   }
-  await pMap(repository.target.list(prefix), read, { concurrency: LIMITS.targetRequests })
+  await pMap(keepFailing(repository.target.list(prefix)), read, { concurrency: LIMITS.targetRequests })
 }
 
 /** False: there is one already. */

@@ -10,6 +10,7 @@ import { createChunkDownload, type DownloadTask } from './chunk-download.ts'
 import type { BackupRequest } from './commit.ts'
 import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
 import { chunkCount } from './geometry.ts'
+import { keepFailing } from './keep-failing.ts'
 import { createLine } from './line.ts'
 import { readCommitted } from './record.ts'
 import type { Repository } from './repository.ts'
@@ -68,7 +69,7 @@ export async function restoreBackup(
     )
     const parts = restoreParts(repository, record, request.resumeFromChunk ?? 0, signal)
     const write = (part: RestorePart) => inWork.pass(() => restore.write(part))
-    await pMap(parts, write, { concurrency: executor.capacity, signal })
+    await pMap(keepFailing(parts), write, { concurrency: executor.capacity, signal })
     await restore.clear(record.sizeBytes, request.destination.sizeBytes - record.sizeBytes)
     await restore.finish()
     return { movedBytes: restore.movedBytes }
