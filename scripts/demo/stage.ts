@@ -7,6 +7,7 @@ import { openImageStore } from '../../drivers/images/registry.ts'
 import type { VolumeDriver } from '../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
 import type { Operation } from '../../sdk/types.ts'
+import { useAsFile } from './guest-disk.ts'
 import type { UsedInstallation } from './installation.ts'
 import type { Step } from './report.ts'
 import type { Show } from './show.ts'
@@ -93,7 +94,14 @@ export class Stage {
     return this.#hash(await driver.openSnapshot(snapshot))
   }
 
-  /** A volume's file, for whoever plays the guest. */
+  /** A volume's bytes as a file, for whoever plays the guest; what is changed there is changed in the volume. */
+  async useVolume<T>(volumeId: string, use: (path: string) => Promise<T>): Promise<T> {
+    const driver = await this.#driver()
+    await using opened = disposable(await driver.openVolume({ volumeId, access: 'write' }))
+    return await useAsFile(opened.device, { folder: this.folder, signal: this.signal }, use)
+  }
+
+  /** The file of a volume that has no layers. */
   async volumePath(volumeId: string): Promise<string> {
     const driver = await this.#driver()
     await using opened = disposable(await driver.openVolume({ volumeId, access: 'write' }))

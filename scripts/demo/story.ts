@@ -37,16 +37,18 @@ export async function runStory(
   )
   const { killed, backupId: fullId } = await backUpWithKill(stage, source, clone.volumeId, grownSha256, proxy)
 
-  const clonePath = await stage.volumePath(clone.volumeId)
   let changedSha256 = ''
   const change = await stage.step(
     'change the clone',
     async () => {
-      const { bytes, ...rest } = await changeVolume(clonePath, stage.folder, stage.signal)
+      const { bytes, sha256, ...rest } = await stage.useVolume(clone.volumeId, async (path) => {
+        const changed = await changeVolume(path, stage.folder, stage.signal)
+        return { ...changed, sha256: await sha256OfFile(path, stage.signal) }
+      })
+      changedSha256 = sha256
       return { ...rest, bytesMoved: bytes }
     },
     async () => {
-      changedSha256 = await sha256OfFile(clonePath, stage.signal)
       if (changedSha256 === grownSha256) throw new Error('Expected the clone to have changed')
       return { expected: changedSha256, actual: await stage.hashVolume(clone.volumeId) }
     },
