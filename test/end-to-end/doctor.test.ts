@@ -40,7 +40,7 @@ beforeAll(async () => {
       'recovery-key',
       target,
       '--file',
-      join(installation.folder, target),
+      join(installation.folder, `recovery-key-of-${target}`),
     ]
     await execa(process.execPath, [MAIN, ...recoveryKey, '--data', installation.dataFolder])
   }
