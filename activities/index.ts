@@ -7,6 +7,7 @@ import type { ActivityDependencies } from './dependencies.ts'
 import { createImageActivities } from './images.ts'
 import { createVolumeImageActivities } from './volume-images.ts'
 import { createVerificationActivities } from './verifications.ts'
+import { createLayerActivities } from './layers.ts'
 import { createVolumeActivities } from './volumes.ts'
 
 /** Everything that touches storage: what a data worker serves. */
@@ -19,6 +20,7 @@ export function createDataActivities(deps: ActivityDependencies) {
     ...createCopyActivities(deps),
     ...createImageActivities(deps),
     ...createVerificationActivities(deps),
+    ...createLayerActivities(deps),
     ...createVolumeActivities(deps),
     ...createVolumeImageActivities(deps),
   }

@@ -59,9 +59,6 @@ export function createVolumeActivities(deps: ActivityDependencies) {
     revertVolume: (input: Input<'revert-to-snapshot'>): Promise<{ path: string }> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).revertVolume(input)),
 
-    makeSnapshot: (input: Input<'create-snapshot'>): Promise<void> =>
-      attempted(deps.database, input.operationId, () => backend(input.backend).createSnapshot(input)),
-
     removeSnapshot: (input: Input<'delete-snapshot'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteSnapshot(input)),
   }

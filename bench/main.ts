@@ -15,11 +15,23 @@ import { collection } from './collect.ts'
 import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
 import { describe } from './describe.ts'
 import { imageToVolume } from './image-to-volume.ts'
+import { incremental } from './incremental.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
 import { scan } from './scan.ts'
+import { sparse } from './sparse.ts'
 
-const BENCHMARKS = [apiLatency, imageToVolume, backup, restore, scan, recovery, collection]
+const BENCHMARKS = [
+  apiLatency,
+  imageToVolume,
+  backup,
+  restore,
+  incremental,
+  sparse,
+  scan,
+  recovery,
+  collection,
+]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error)

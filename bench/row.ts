@@ -17,6 +17,11 @@ export function rowOf({ seconds, cpuSeconds, peakRssBytes }: Usage, stored?: Sto
   }
 }
 
+/** Where the time counts, and not the bytes. */
+export function timeRow({ seconds, cpuSeconds, peakRssBytes }: Usage): Row {
+  return { seconds, 'CPU seconds': cpuSeconds, 'peak RSS MB': peakRssBytes / 1_000_000 }
+}
+
 /** Of a loop over objects. */
 export function loopRow(mibPerSecond: number): Row {
   return { 'stored MiB/s': mibPerSecond }

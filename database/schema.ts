@@ -13,6 +13,7 @@ export interface Schema {
   images: ImagesTable
   backups: BackupsTable
   keptSnapshots: KeptSnapshotsTable
+  mergeableVolumes: MergeableVolumesTable
   operations: OperationsTable
   operationResources: OperationResourcesTable
   artifacts: ArtifactsTable
@@ -113,6 +114,12 @@ export interface KeptSnapshotsTable {
   target: string
   backend: string
   snapshotId: string
+}
+
+/** See database/operations/layers.ts. */
+export interface MergeableVolumesTable {
+  volumeId: string
+  dueAtMs: number
 }
 
 export interface OperationsTable {

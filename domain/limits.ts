@@ -31,6 +31,11 @@ export const LIMITS = {
   quarantinedMax: 10_000,
   /** Layers of a volume in the file backend; deeper chains slow down every read. */
   layerDepthMax: 16,
+  /** Layers are merged when a volume has rested for so long: a series of operations on it is not held up ... */
+  mergeIdleMs: 300_000,
+  /** ... and after so long again when a guest has it open, or when it could not be done. */
+  mergeRetryMs: 3_600_000,
+  mergeSweepMs: 10_000,
   /** Names come from users and are shown in lists. */
   nameLengthMax: 255,
   descriptionLengthMax: 1000,

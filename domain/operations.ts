@@ -101,6 +101,8 @@ export interface OperationSpecs {
     /** Holds what the parent holds: what changed since is all that must be read. */
     parentSnapshotId?: string | null
   }
+  /** In the background, see database/operations/layers.ts. */
+  'merge-layers': { volumeId: string; backend: string }
   'delete-backup': { backupId: string; target: string; projectId: string }
   /** `dryRun`: only says what it would delete. `force`: however much that is. */
   'collect-target': { target: string; dryRun?: boolean; force?: boolean }
@@ -140,8 +142,11 @@ export interface OperationSpecs {
 export type OperationKind = keyof OperationSpecs
 
 /** Temporal's priority keys: of what waits for a worker, the lower number goes first. */
-export const PRIORITY = { interactive: 3, scheduled: 4 } as const
+export const PRIORITY = { interactive: 3, scheduled: 4, background: 5 } as const
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
+
+/** Work that nobody waits for: whoever needs what it holds cancels it, and goes on when it has ended. */
+export const YIELDING: ReadonlySet<OperationKind> = new Set(['merge-layers'])
 
 /** A resource's part in an operation. `previous` is the status it had before; `gone` removes its row. */
 export interface ResourceRole {
@@ -263,6 +268,7 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     snapshot: read('snapshot', ['available', 'backing-up'], 'backing-up'),
     parent: read('backup', ['available', 'restoring']),
   },
+  'merge-layers': { volume: { ...read('volume', ['available']), mode: 'exclusive' } },
   'delete-backup': { backup: deleted('backup') },
   'verify-backup': { backup: read('backup', ['available', 'restoring', 'error']) },
   'copy-backup': {

@@ -12,6 +12,7 @@ import { createLogger } from './logger.ts'
 import { configuredKeyring } from './keyring.ts'
 import { loop } from './loop.ts'
 import { openBackends, openCinderTargets, openStores, openTargets } from './places.ts'
+import { startMerges } from './merge-layers.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
 import { installRuntime } from './runtime.ts'
 import { shutdownSignal } from './shutdown.ts'
@@ -46,6 +47,7 @@ export async function runDataWorker(config: Config): Promise<void> {
   })
   await Promise.all([
     ...workers.map((worker) => worker.run()),
+    loop('merge layers', () => startMerges(deps), { intervalMs: LIMITS.mergeSweepMs, signal, logger }),
     loop('expired uploads', () => clearExpiredUploads(deps), {
       intervalMs: LIMITS.uploadSweepMs,
       signal,

@@ -15,4 +15,9 @@ export async function up(database: Kysely<unknown>): Promise<void> {
     .on('kept_snapshots')
     .column('volume_id')
     .execute()
+  await database.schema
+    .createTable('mergeable_volumes')
+    .addColumn('volume_id', 'text', (c) => c.primaryKey())
+    .addColumn('due_at_ms', 'bigint', (c) => c.notNull())
+    .execute()
 }

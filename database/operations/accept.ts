@@ -8,6 +8,7 @@ import {
   PRIORITY,
   type Priority,
   type ResourceRole,
+  YIELDING,
 } from '../../domain/operations.ts'
 import { recordEvent } from '../events/record.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
@@ -93,9 +94,12 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     .selectAll()
     .where('resourceId', '=', resourceId)
     .execute()
-  const blocker = holders.find((holder) => role.mode === 'exclusive' || holder.mode === 'exclusive')
-  const follows = blocker !== undefined && holders.length === 1 && (await mayFollow(tx, role, blocker))
-  if (follows) await follow(tx, operationId, blocker.operationId)
+  const blockers = holders.filter((holder) => role.mode === 'exclusive' || holder.mode === 'exclusive')
+  const yielding = await firstYielding(tx, blockers)
+  const blocker = blockers.find(({ operationId: id }) => id !== yielding) ?? blockers[0]
+  const isDeletedEarly = holders.length === 1 && blocker !== undefined && (await mayFollow(tx, role, blocker))
+  const follows = isDeletedEarly || (blockers.length === 1 && yielding !== undefined)
+  if (follows && blocker !== undefined) await follow(tx, operationId, blocker.operationId)
   else if (blocker !== undefined) {
     throw new RequestError(
       409,
@@ -105,7 +109,7 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     )
   }
   const status = isStored(role.type) ? await resourceStatus(tx, role.type, resourceId) : undefined
-  if (!follows) checkStatus(kind, role, resourceId, status)
+  if (!isDeletedEarly) checkStatus(kind, role, resourceId, status)
   const shown = holders.find((holder) => holder.busyStatus !== null && holder.busyStatus === status)
   await tx
     .insertInto('operationResources')
@@ -120,6 +124,24 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     })
     .execute()
   if (role.busy !== undefined && isStored(role.type)) await setStatus(tx, role.type, resourceId, role.busy)
+}
+
+async function firstYielding(
+  tx: Tx,
+  holders: readonly { operationId: string }[],
+): Promise<string | undefined> {
+  if (holders.length === 0) return undefined
+  const holder = await tx
+    .selectFrom('operations')
+    .select('id')
+    .where(
+      'id',
+      'in',
+      holders.map(({ operationId }) => operationId),
+    )
+    .where('kind', 'in', [...YIELDING])
+    .executeTakeFirst()
+  return holder?.id
 }
 
 /** Something that is being created may be deleted: the creation is cancelled, and the deletion waits for its end. */

@@ -1,5 +1,7 @@
 import type { Artifact } from '../../domain/artifacts.ts'
+import { LIMITS } from '../../domain/limits.ts'
 import type { Database } from '../open.ts'
+import { noteMergeable } from './layers.ts'
 
 export interface ArtifactRow extends Artifact {
   readonly operationId: string
@@ -29,15 +31,16 @@ export async function listArtifacts(
 }
 
 /** The thing is gone from its place. */
-export async function forgetArtifact(
-  database: Database,
-  key: { operationId: string; sequence: number },
-): Promise<void> {
-  await database
-    .deleteFrom('artifacts')
-    .where('operationId', '=', key.operationId)
-    .where('sequence', '=', key.sequence)
-    .execute()
+export async function forgetArtifact(database: Database, artifact: ArtifactRow): Promise<void> {
+  await database.transaction().execute(async (tx) => {
+    await tx
+      .deleteFrom('artifacts')
+      .where('operationId', '=', artifact.operationId)
+      .where('sequence', '=', artifact.sequence)
+      .execute()
+    if (artifact.kind !== 'snapshot' || artifact.parentId === null) return
+    await noteMergeable(tx, artifact.parentId, Date.now() + LIMITS.mergeIdleMs)
+  })
 }
 
 /** Ended operations that still have something to release: work for the janitor. */

@@ -9,6 +9,7 @@ import { mkdirSync, openAsBlob } from 'node:fs'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
@@ -129,6 +130,7 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(client.deleteBackup(backupId), 'delete-backup/succeeded')
   await end(client.collectTarget('local'), 'collect-target/succeeded')
   await end(client.deleteSnapshot(snapshotId), 'delete-snapshot/succeeded')
+  await recordMerge(installation, recorded)
   const { id: unused } = await client.createImage({ diskFormat: 'raw' })
   await end(client.deleteImage(unused), 'delete-image/succeeded')
 
@@ -229,6 +231,17 @@ async function recordSchedule(
     await client.waitForOperation(operationId ?? '')
   }
   await client.schedules.delete(id)
+}
+
+/** Starts by itself when a volume has rested: that is now. */
+async function recordMerge({ client, dataFolder }: Installation, recorded: Recorded): Promise<void> {
+  const database = new DatabaseSync(join(dataFolder, 'volflow.db'), { timeout: 10_000 })
+  database.exec('update mergeable_volumes set due_at_ms = 0')
+  database.close()
+  const done = async () =>
+    (await client.listOperations({ kind: 'merge-layers', state: 'succeeded' })).items[0]?.id
+  await until('a merge', async () => (await done()) !== undefined)
+  recorded.set('merge-layers/succeeded', `merge-layers/${await done()}`)
 }
 
 interface VolumeRecording {

@@ -7,7 +7,7 @@ import type { Operation } from '../../../sdk/types.ts'
 import { makeDatabase, type PostgresServer, startPostgres } from '../../support/postgres-server.ts'
 import { HAS_POSTGRES } from '../../support/postgres-wanted.ts'
 import { type Ending, succeeds } from './ending.ts'
-import { CASES } from './operations.ts'
+import { CASES, type RequestedKind } from './operations.ts'
 import { CAN_MOUNT, mountPlaces, movePlacesAway, setReadOnly } from './places.ts'
 import type { Scene } from './scene.ts'
 
@@ -66,7 +66,7 @@ const poison: Ending = {
     await scene.startHeld()
     for (let crash = 1; crash <= CRASHES; crash++) {
       const isBack = ({ attempt, phase, kind }: Operation) =>
-        attempt === crash && (phase !== null || !CASES[kind].moves)
+        attempt === crash && (phase !== null || !CASES[kind as RequestedKind].moves)
       await scene.each(`has begun attempt ${crash}`, isBack)
       await scene.kill('data-worker')
     }

@@ -1,10 +1,9 @@
 /** Endings that somebody asks for. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { OperationKind } from '../../../domain/operations.ts'
 import { ApiError } from '../../../sdk/errors.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import { beforeCommit, type Ending, succeeds } from './ending.ts'
-import { CASES } from './operations.ts'
+import { CASES, type RequestedKind } from './operations.ts'
 import { movePlacesAway } from './places.ts'
 import { refuseEnds } from './refused-ends.ts'
 import type { Scene } from './scene.ts'
@@ -100,7 +99,7 @@ const cancelPaused: Ending = {
 }
 
 /** Movers in their middle, the others at their beginning. Those that pass their commit point at once end during the pause. */
-async function pauseAll(scene: Scene): Promise<OperationKind[]> {
+async function pauseAll(scene: Scene): Promise<RequestedKind[]> {
   const pausable = scene.kinds.filter((kind) => !CASES[kind].commitsAtOnce)
   await scene.startHeldMovers()
   await scene.client.changeProject({ paused: true })

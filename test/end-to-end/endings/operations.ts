@@ -1,5 +1,5 @@
 /** One entry per kind of operation: how it is started, whether it can be met in the middle, and what it leaves when it ends. */
-import type { OperationKind, OperationOutcome } from '../../../domain/operations.ts'
+import { OPERATION_KINDS, type OperationKind, type OperationOutcome } from '../../../domain/operations.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import { SIZE_BYTES, type Stock, startUpload } from './stock.ts'
 
@@ -23,7 +23,12 @@ export interface OperationCase {
   readonly leaves: Readonly<Record<OperationOutcome, Left | 'gone'>>
 }
 
-export const CASES: Readonly<Record<OperationKind, OperationCase>> = {
+/** Merging layers is nobody's request: merge-layers.test.ts. */
+export type RequestedKind = Exclude<OperationKind, 'merge-layers'>
+
+export const REQUESTED_KINDS = OPERATION_KINDS.filter((kind) => kind !== 'merge-layers')
+
+export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   'upload-image': {
     start: startUpload,
     leaves: {

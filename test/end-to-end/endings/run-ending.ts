@@ -1,6 +1,4 @@
 /** Plays one ending and looks at what became of every operation in it. */
-import type { OperationKind } from '../../../domain/operations.ts'
-import { OPERATION_KINDS } from '../../../domain/operations.ts'
 import { ApiError } from '../../../sdk/errors.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import { findViolations } from '../../checker/check.ts'
@@ -8,7 +6,7 @@ import { restoreSha256 } from '../../checker/repository/restore.ts'
 import { fileSha256, volumeSha256 } from '../../checker/volume-sha256.ts'
 import { until } from '../steps.ts'
 import type { Cell, Ending } from './ending.ts'
-import { CASES, type Left } from './operations.ts'
+import { CASES, type Left, REQUESTED_KINDS, type RequestedKind } from './operations.ts'
 import { LOOK_AGAIN_MS, Scene } from './scene.ts'
 
 /** What the product promises: so long after everything is back, each operation has ended or advances. All of these are small: they end. */
@@ -18,15 +16,15 @@ const TIDYING_MS = 60_000
 
 export interface Report {
   /** Kind -> what is not as it should be. */
-  readonly problems: ReadonlyMap<OperationKind, readonly string[]>
+  readonly problems: ReadonlyMap<RequestedKind, readonly string[]>
   /** Kind -> milliseconds from the return of everything to its end; negative: it had ended before. */
-  readonly endedAfterMs: ReadonlyMap<OperationKind, number>
+  readonly endedAfterMs: ReadonlyMap<RequestedKind, number>
   /** What the checker found. */
   readonly violations: readonly string[]
 }
 
-export function kindsOf(ending: Ending): OperationKind[] {
-  return OPERATION_KINDS.filter((kind) => !('none' in ending.cell(kind)))
+export function kindsOf(ending: Ending): RequestedKind[] {
+  return REQUESTED_KINDS.filter((kind) => !('none' in ending.cell(kind)))
 }
 
 export async function runEnding(ending: Ending): Promise<Report> {
@@ -39,7 +37,7 @@ export async function runEnding(ending: Ending): Promise<Report> {
     2 * PROMISED_MS,
     LOOK_AGAIN_MS,
   ).catch(() => undefined)
-  const endedAfterMs = new Map<OperationKind, number>()
+  const endedAfterMs = new Map<RequestedKind, number>()
   for (const [kind, operation] of await scene.now()) {
     const afterMs = Date.parse(operation.finishedAt ?? '') - scene.returnedAtMs
     if (operation.finishedAt !== null) endedAfterMs.set(kind, afterMs)
@@ -58,7 +56,7 @@ export async function runEnding(ending: Ending): Promise<Report> {
 
 async function wrongEnd(
   scene: Scene,
-  kind: OperationKind,
+  kind: RequestedKind,
   operation: Operation,
   cell: Cell,
 ): Promise<string[]> {

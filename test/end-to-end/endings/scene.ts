@@ -3,13 +3,12 @@ import { mkdirSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Client, Connection } from '@temporalio/client'
-import type { OperationKind } from '../../../domain/operations.ts'
 import type { VolflowClient } from '../../../sdk/client.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import type { CheckedInstallation } from '../../checker/installation.ts'
 import { Installation, type InstallationOptions } from '../installation.ts'
 import { MiB, until } from '../steps.ts'
-import { CASES } from './operations.ts'
+import { CASES, type RequestedKind } from './operations.ts'
 import { makeStock, type Stock } from './stock.ts'
 
 const HELD_CALLS = new URL('../../faults/held-calls.ts', import.meta.url).href
@@ -33,21 +32,21 @@ type Service = Parameters<Installation['servicePid']>[0]
 export class Scene implements AsyncDisposable {
   readonly installation: Installation
   readonly stock: Stock
-  readonly kinds: readonly OperationKind[]
+  readonly kinds: readonly RequestedKind[]
   /** Kind -> the operation as it was accepted. */
-  readonly started = new Map<OperationKind, Operation>()
+  readonly started = new Map<RequestedKind, Operation>()
   /** Kind -> what the ending found on its way, and should not be. */
-  readonly problems = new Map<OperationKind, string[]>()
+  readonly problems = new Map<RequestedKind, string[]>()
   /** When the last thing that was away, held or paused had come back. */
   returnedAtMs = 0
 
-  private constructor(installation: Installation, stock: Stock, kinds: readonly OperationKind[]) {
+  private constructor(installation: Installation, stock: Stock, kinds: readonly RequestedKind[]) {
     this.installation = installation
     this.stock = stock
     this.kinds = kinds
   }
 
-  static async open(kinds: readonly OperationKind[], options: InstallationOptions): Promise<Scene> {
+  static async open(kinds: readonly RequestedKind[], options: InstallationOptions): Promise<Scene> {
     const installation = await Installation.start({
       ...options,
       config: {
@@ -80,7 +79,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Requests them one after the other; each was answered with 202. */
-  async start(kinds: readonly OperationKind[] = this.kinds): Promise<void> {
+  async start(kinds: readonly RequestedKind[] = this.kinds): Promise<void> {
     for (const kind of kinds) this.started.set(kind, (await CASES[kind].start(this.stock)).operation)
   }
 
@@ -117,7 +116,7 @@ export class Scene implements AsyncDisposable {
   }
 
   /** Every operation that was started, as it is now. */
-  async now(): Promise<Map<OperationKind, Operation>> {
+  async now(): Promise<Map<RequestedKind, Operation>> {
     const { items } = await this.client.listOperations({ limit: 1000 })
     const byId = new Map(items.map((operation) => [operation.id, operation]))
     return new Map([...this.started].map(([kind, { id }]) => [kind, byId.get(id) as Operation]))
@@ -127,7 +126,7 @@ export class Scene implements AsyncDisposable {
   async each(
     what: string,
     isSo: (operation: Operation) => boolean,
-    kinds: readonly OperationKind[] = this.kinds,
+    kinds: readonly RequestedKind[] = this.kinds,
     timeoutMs = PATIENCE_MS,
   ): Promise<void> {
     let left: Operation[] = []
@@ -143,8 +142,8 @@ export class Scene implements AsyncDisposable {
 
   /** Does it for each, and expects it to succeed, or records the problem with the kind. */
   async forEach(
-    kinds: readonly OperationKind[],
-    step: (operation: Operation, kind: OperationKind) => Promise<void>,
+    kinds: readonly RequestedKind[],
+    step: (operation: Operation, kind: RequestedKind) => Promise<void>,
   ): Promise<void> {
     for (const kind of kinds) {
       const operation = this.started.get(kind)
@@ -153,7 +152,7 @@ export class Scene implements AsyncDisposable {
     }
   }
 
-  problem(kind: OperationKind, what: string): void {
+  problem(kind: RequestedKind, what: string): void {
     this.problems.set(kind, [...(this.problems.get(kind) ?? []), what])
   }
 

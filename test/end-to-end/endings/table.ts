@@ -1,9 +1,10 @@
 /** The matrix as docs/operations.md shows it. `node test/end-to-end/endings/table.ts` writes it there. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { OPERATION_KINDS, type OperationOutcome } from '../../../domain/operations.ts'
+import type { OperationOutcome } from '../../../domain/operations.ts'
 import { ENDINGS } from './all-endings.ts'
 import type { Cell, Ending } from './ending.ts'
+import { REQUESTED_KINDS } from './operations.ts'
 
 const PAGE = fileURLToPath(new URL('../../../docs/operations.md', import.meta.url))
 const [BEGIN, END] = ['<!-- matrix: from test/end-to-end/endings/table.ts -->', '<!-- end of the matrix -->']
@@ -26,7 +27,7 @@ function matrix(): string {
 /** With the columns as the formatter aligns them. */
 function table(): string {
   const numbers = ENDINGS.map((_, index) => String(index + 1))
-  const rows = OPERATION_KINDS.map((kind) => [kind, ...ENDINGS.map(({ cell }) => letter(cell(kind)))])
+  const rows = REQUESTED_KINDS.map((kind) => [kind, ...ENDINGS.map(({ cell }) => letter(cell(kind)))])
   const all = [['operation', ...numbers], ...rows]
   const widths = ['', ...numbers].map((_, column) =>
     Math.max(3, ...all.map((row) => row[column]?.length ?? 0)),
@@ -42,7 +43,7 @@ function letter(cell: Cell): string {
 }
 
 function line({ about, cell }: Ending, index: number): string {
-  const cells = OPERATION_KINDS.map(cell)
+  const cells = REQUESTED_KINDS.map(cell)
   const codes = cells.flatMap((one) => ('none' in one || one.code === undefined ? [] : [`\`${one.code}\``]))
   const reasons = cells.flatMap((one) => ('none' in one ? [`–: ${one.none}`] : []))
   const more = [...new Set([...codes, ...reasons])]
