@@ -3,7 +3,7 @@
  * used the volume for a while, and given up as soon as somebody wants it.
  */
 import { LIMITS } from '../../domain/limits.ts'
-import type { OperationEnd } from '../../domain/operations.ts'
+import type { OperationEnd, OperationKind, OperationSpecs } from '../../domain/operations.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 
@@ -35,13 +35,19 @@ export async function forgetMergeable(database: Database | Tx, volumeIds: readon
   await database.deleteFrom('mergeableVolumes').where('volumeId', 'in', volumeIds).execute()
 }
 
-/** At the end of a merge: what was not merged is tried again, soon if somebody was in the way, later if that may take long. */
-export async function noteUnmerged(
+/**
+ * At the end of an operation: a snapshot is gone, or what could not be merged is tried again, soon if somebody was in the way, later
+ * if that may take long.
+ */
+export async function noteLayers(
   tx: Tx,
-  volumeId: string,
+  { kind, spec }: { kind: OperationKind; spec: string },
   { outcome, result }: OperationEnd,
 ): Promise<void> {
-  if (outcome === 'succeeded' && result?.path !== 'open') return
-  const delayMs = outcome === 'cancelled' ? LIMITS.mergeIdleMs : LIMITS.mergeRetryMs
-  await noteMergeable(tx, volumeId, Date.now() + delayMs)
+  const succeeded = outcome === 'succeeded' && result?.path !== 'open'
+  if (kind !== 'merge-layers' && !(kind === 'delete-snapshot' && succeeded)) return
+  if (kind === 'merge-layers' && succeeded) return
+  const { volumeId } = JSON.parse(spec) as OperationSpecs['merge-layers' | 'delete-snapshot']
+  const isSoon = kind === 'delete-snapshot' || outcome === 'cancelled'
+  await noteMergeable(tx, volumeId, Date.now() + (isSoon ? LIMITS.mergeIdleMs : LIMITS.mergeRetryMs))
 }

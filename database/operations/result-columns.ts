@@ -1,9 +1,8 @@
-import { LIMITS } from '../../domain/limits.ts'
 import type { OperationEnd, OperationKind, OperationSpecs, ResourceType } from '../../domain/operations.ts'
 import { volumeImageMetadata } from '../image-metadata.ts'
 import type { Tx } from '../resources.ts'
 import { writeFindings } from './verification-findings.ts'
-import { noteMergeable, noteUnmerged } from './layers.ts'
+import { noteLayers } from './layers.ts'
 
 /** What an ended operation writes to its resource besides the status: Cinder's and Glance's result columns. */
 export async function applyResult(
@@ -35,11 +34,7 @@ export async function applyResult(
   if (kind === 'verify-backup' && end.outcome === 'succeeded') {
     await writeFindings(tx, JSON.parse(operation.spec) as OperationSpecs['verify-backup'], result)
   }
-  if (kind === 'delete-snapshot' && end.outcome === 'succeeded') {
-    const { volumeId } = JSON.parse(operation.spec) as OperationSpecs['delete-snapshot']
-    await noteMergeable(tx, volumeId, Date.now() + LIMITS.mergeIdleMs)
-  }
-  if (kind === 'merge-layers') await noteUnmerged(tx, resourceId, end)
+  await noteLayers(tx, operation, end)
   if (kind === 'extend-volume' && end.outcome === 'succeeded') {
     const sizeBytes = Number(result.sizeBytes)
     await tx.updateTable('volumes').set({ sizeBytes }).where('id', '=', resourceId).execute()
