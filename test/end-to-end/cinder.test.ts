@@ -51,7 +51,7 @@ test('what Cinder backed up is found without its database, restored, and loses a
     expect(await restoredByCinder(cinder, installation, backupId)).toBe(expected)
   }
   await expectClean(installation.checked({ cinderTargets: { cinder: shared.place } }))
-}, 120_000)
+}, 240_000)
 
 test('what volflow backs up for Cinder, Cinder restores, and makes incremental backups on', async () => {
   const shared = await startWithCinder()
@@ -70,7 +70,7 @@ test('what volflow backs up for Cinder, Cinder restores, and makes incremental b
   expect(row).toMatchObject({ status: 'available', objectCount: 2, name: 'for Cinder' })
   expect(await restoredByCinder(cinder, installation, backup.resourceId)).toBe(sha256)
   await expectClean(installation.checked({ cinderTargets: { cinder: shared.place } }))
-}, 120_000)
+}, 240_000)
 
 async function recordOf(installation: Installation, backupId: string): Promise<ExportedRecord> {
   const { backupService, backupUrl } = await installation.client.cinder.exportRecord(backupId)
