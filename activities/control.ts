@@ -5,6 +5,7 @@ import { type BegunOperation, beginOperation } from '../database/operations/begi
 import { enterCommit } from '../database/operations/commit.ts'
 import { controlsOf } from '../database/operations/controls.ts'
 import { switchBackend } from '../database/operations/switch-backend.ts'
+import { letGo } from '../database/operations/let-go.ts'
 import { endOperation } from '../database/operations/end.ts'
 import type { OperationEnd } from '../domain/operations.ts'
 
@@ -20,6 +21,8 @@ export function createControlActivities(database: Database) {
     enterCommit: (operationId: string): Promise<boolean> => enterCommit(database, operationId),
 
     switchBackend: (operationId: string): Promise<void> => switchBackend(database, operationId),
+
+    letGo: (operationId: string, role: string): Promise<void> => letGo(database, operationId, role),
 
     end: (operationId: string, end: OperationEnd): Promise<void> => endOperation(database, operationId, end),
 

@@ -12,6 +12,7 @@ import { PAUSED_FAILURE, retryDelayMs } from '../domain/retries.ts'
 const RETRYABLE: Record<DriverErrorKind, boolean> = {
   transient: true,
   busy: true,
+  inUse: false,
   notFound: false,
   full: false,
   invalid: false,

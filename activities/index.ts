@@ -1,5 +1,6 @@
 import { createArtifactActivities } from './artifacts.ts'
 import { createBackupCopyActivities } from './backup-copies.ts'
+import { createAttachmentActivities } from './attachments.ts'
 import { createBackupActivities } from './backups.ts'
 import { createCinderActivities } from './cinder-backups.ts'
 import { createCopyActivities } from './copies.ts'
@@ -14,6 +15,7 @@ import { createVolumeActivities } from './volumes.ts'
 export function createDataActivities(deps: ActivityDependencies) {
   return {
     ...createArtifactActivities(deps),
+    ...createAttachmentActivities(deps),
     ...createBackupActivities(deps),
     ...createBackupCopyActivities(deps),
     ...createCinderActivities(deps),

@@ -8,6 +8,8 @@ const backend = z.strictObject({
   path: z.string(),
   /** Of each volume, the snapshot of its newest backup in each target: it makes the next incremental one fast, and costs space. True unless told. */
   keepBackupSnapshots: z.boolean().optional(),
+  /** A folder with the QMP socket of each guest that may use volumes of this backend: `<guest>.sock`. */
+  guestSockets: z.string().optional(),
 })
 
 /** Of zstd, for the chunks of backups; 0 stores them as they are. */

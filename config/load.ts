@@ -29,10 +29,6 @@ export async function loadConfig(dataFolder: string, environment = process.env):
 
 function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
   const absolute = (path: string) => resolve(dataFolder, path)
-  const places = <T extends { path: string }>(record: Record<string, T>) =>
-    Object.fromEntries(
-      Object.entries(record).map(([key, place]) => [key, { ...place, path: absolute(place.path) }]),
-    )
   const { tls, apiKeyFile } = config.temporal
   const { database } = config
   return {
@@ -49,8 +45,8 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
         ...(database.passwordFile !== undefined && { passwordFile: absolute(database.passwordFile) }),
       },
     }),
-    backends: places(config.backends),
-    stores: places(config.stores),
+    backends: places(config.backends, absolute),
+    stores: places(config.stores, absolute),
     targets: targetsWith(absolute, config.targets),
     cinderTargets: targetsWith(absolute, config.cinderTargets),
     backupKeyFile: absolute(config.backupKeyFile),
@@ -70,6 +66,18 @@ function targetsWith<
       ? { ...target, path: absolute(target.path) }
       : { ...target, credentialsFile: absolute(target.credentialsFile) },
   ])
+  return Object.fromEntries(entries) as Record<string, T>
+}
+
+function places<T extends { path: string; guestSockets?: string | undefined }>(
+  record: Record<string, T>,
+  absolute: (path: string) => string,
+): Record<string, T> {
+  const entries = Object.entries(record).map(([name, place]) => {
+    const { path, guestSockets } = place
+    const folders = guestSockets === undefined ? {} : { guestSockets: absolute(guestSockets) }
+    return [name, { ...place, ...folders, path: absolute(path) }]
+  })
   return Object.fromEntries(entries) as Record<string, T>
 }
 

@@ -25,6 +25,7 @@ export interface Schema {
   scheduleRuns: ScheduleRunsTable
   scheduleAlarms: ScheduleAlarmsTable
   events: EventsTable
+  attachments: AttachmentsTable
   eventLog: EventLogTable
   webhooks: WebhooksTable
   webhookDeliveries: WebhookDeliveriesTable
@@ -292,6 +293,16 @@ export interface ScheduleAlarmsTable {
   raisedAt: string
   /** Null: there was never one. */
   lastGoodAt: string | null
+}
+
+export interface AttachmentsTable {
+  id: string
+  projectId: string
+  userId: string
+  volumeId: string
+  /** Whose QMP socket is asked; null: nobody can be asked. */
+  guest: string | null
+  createdAt: string
 }
 
 export interface EventsTable {

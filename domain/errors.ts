@@ -1,7 +1,11 @@
-/** What a driver, target or tool says went wrong. Only `transient` and `busy` are worth another try. */
+/**
+ * What a driver, target or tool says went wrong. Only `transient` and `busy` are worth another try. `inUse`: somebody has the volume
+ * open who cannot be asked, or who refused; nothing was changed.
+ */
 export type DriverErrorKind =
   | 'notFound'
   | 'busy'
+  | 'inUse'
   | 'full'
   | 'invalid'
   | 'unsupported'

@@ -212,6 +212,20 @@ export const LIMITS = {
   /** One block status reply; qemu sends at most 128 Ki extents. */
   nbdBlockStatusBytes: MiB + 4,
   nbdStallMs: 60_000,
+  /** One answer of a qemu: 16 layers under each of 50 disks. */
+  qmpLineBytes: 16 * MiB,
+  /** A monitor greets when the client before is gone: each of ours is there for less than a second. */
+  qmpGreetingMs: 10_000,
+  qmpLinePollMs: 20,
+  /** A snapshot waits for the guest's writes under way. */
+  qmpCommandMs: 30_000,
+  /** A socket's path has at most 107 bytes. */
+  socketPathBytes: 107,
+  /** So long a volume may still be open after its last user was told to end. */
+  volumeCloseMs: 3_000,
+  volumeClosePollMs: 50,
+  /** How often a merge in a guest is asked how far it is. */
+  guestMergePollMs: 500,
   /** Zeroes from this length on become a hole: punching costs a process, some 3 ms. */
   holeMinBytes: MiB,
   /** A range whose map does not fit into `processStdoutBytes` is halved down to this, then taken as data. */

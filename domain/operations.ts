@@ -15,6 +15,11 @@ export interface OperationEnd {
   readonly error?: { readonly code: string; readonly message: string }
 }
 
+/** The guest that has the volume open; left out: nobody has. */
+interface InUse {
+  readonly guest?: string
+}
+
 /** The frozen specification of each kind: ids, names of places and sizes; never a secret, never bulk data. */
 export interface OperationSpecs {
   'upload-image': { imageId: string; store: string; diskFormat: 'raw' | 'qcow2' }
@@ -38,7 +43,7 @@ export interface OperationSpecs {
     flatten: boolean
   }
   /** `snapshotId` is a snapshot of the source that lives as long as the operation. */
-  'clone-volume': OperationSpecs['create-volume-from-snapshot']
+  'clone-volume': OperationSpecs['create-volume-from-snapshot'] & InUse
   'restore-backup': {
     volumeId: string
     backend: string
@@ -79,11 +84,13 @@ export interface OperationSpecs {
   }
   'migrate-volume': { volumeId: string; backend: string; toBackend: string; sizeBytes: number }
   'delete-volume': { volumeId: string; backend: string }
-  'extend-volume': { volumeId: string; backend: string; sizeBytes: number }
+  'extend-volume': { volumeId: string; backend: string; sizeBytes: number } & InUse
+  'attach-volume': { volumeId: string; backend: string; attachmentId: string } & InUse
+  'detach-volume': { volumeId: string; backend: string }
   /** `sizeBytes` is the volume's, which it keeps. */
   'revert-to-snapshot': { volumeId: string; snapshotId: string; backend: string; sizeBytes: number }
   'delete-image': { imageId: string; store: string }
-  'create-snapshot': { snapshotId: string; volumeId: string; backend: string }
+  'create-snapshot': { snapshotId: string; volumeId: string; backend: string } & InUse
   'delete-snapshot': { snapshotId: string; volumeId: string; backend: string }
   'create-backup': {
     backupId: string
@@ -100,7 +107,7 @@ export interface OperationSpecs {
     parentBackupId: string | null
     /** Holds what the parent holds: what changed since is all that must be read. */
     parentSnapshotId?: string | null
-  }
+  } & InUse
   /** In the background, see database/operations/layers.ts. */
   'merge-layers': { volumeId: string; backend: string }
   'delete-backup': { backupId: string; target: string; projectId: string }
@@ -148,7 +155,10 @@ export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY]
 /** Work that nobody waits for: whoever needs what it holds cancels it, and goes on when it has ended. */
 export const YIELDING: ReadonlySet<OperationKind> = new Set(['merge-layers'])
 
-/** A resource's part in an operation. `previous` is the status it had before; `gone` removes its row. */
+/**
+ * A resource's part in an operation. `previous` is the status it had before; `gone` removes its row. A volume is not `available` but
+ * `in-use` while it is attached, whichever of the two is said here.
+ */
 export interface ResourceRole {
   readonly type: ResourceType
   readonly mode: LockMode
@@ -238,13 +248,15 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     volume: {
       type: 'volume',
       mode: 'exclusive',
-      from: ['available', 'error_extending'],
+      from: ['available', 'in-use', 'error_extending'],
       busy: 'extending',
       succeeded: 'available',
       failed: 'error_extending',
       cancelled: 'previous',
     },
   },
+  'attach-volume': { volume: { ...replaced('volume', 'attaching'), from: ['available', 'in-use'] } },
+  'detach-volume': { volume: { ...replaced('volume', 'detaching'), from: ['in-use', 'error_extending'] } },
   'revert-to-snapshot': {
     volume: replaced('volume', 'reverting'),
     snapshot: replaced('snapshot', 'restoring'),
@@ -265,6 +277,8 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   'create-backup': {
     backup: newResource('backup'),
     volume: read('volume', READABLE_VOLUME, 'backing-up'),
+    // A volume that a guest has: held until the snapshot is there, and shows nothing.
+    attached: read('volume', ['in-use']),
     snapshot: read('snapshot', ['available', 'backing-up'], 'backing-up'),
     parent: read('backup', ['available', 'restoring']),
   },

@@ -2,6 +2,7 @@
 import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
 import { cinder } from './setup/cinder.ts'
+import { debianImage } from './setup/debian-image.ts'
 import { postgres } from './setup/postgres.ts'
 import { pythonReader } from './setup/python.ts'
 import { qemu } from './setup/qemu.ts'
@@ -12,7 +13,8 @@ import { temporalServer, temporalSqlTool, temporalWebUi } from './setup/temporal
 
 const args = process.argv.slice(2)
 const cluster = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi] : []
-await setUp([qemu, temporal, postgres, versitygw, minio, cinder, pythonReader, ...cluster])
+const components = [qemu, temporal, postgres, versitygw, minio, cinder, pythonReader, debianImage]
+await setUp([...components, ...cluster])
 
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])
 if (args.includes('--long')) process.env.VOLFLOW_TEST_LONG = '1'

@@ -12,6 +12,8 @@ import {
 import { ScheduleClient } from './schedules.ts'
 import type {
   Accepted,
+  AttachmentList,
+  AttachVolumeInput,
   Backend,
   BackendList,
   Backup,
@@ -155,6 +157,24 @@ export class VolflowClient {
   extendVolume(id: string, volume: ExtendVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
     const path = `/volumes/${encodeURIComponent(id)}/extend`
     return this.#json({ method: 'POST', path, json: volume, ...options })
+  }
+
+  /** The operation's result has the `connection`: JSON for qemu's `-blockdev`. */
+  attachVolume(id: string, attach: AttachVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/attach`
+    return this.#json({ method: 'POST', path, json: attach, ...options })
+  }
+
+  detachVolume(id: string, options?: RequestOptions): Promise<VolumeAccepted> {
+    return this.#json({ method: 'POST', path: `/volumes/${encodeURIComponent(id)}/detach`, ...options })
+  }
+
+  listAttachments(volumeId: string, options?: RequestOptions): Promise<AttachmentList> {
+    return this.#json({
+      method: 'GET',
+      path: `/volumes/${encodeURIComponent(volumeId)}/attachments`,
+      ...options,
+    })
   }
 
   /** To its most recent snapshot. */

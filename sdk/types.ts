@@ -18,6 +18,8 @@ export type RotateWebhookSecretInput = {
 
 export interface Schemas {
   Accepted: Accepted
+  AttachVolumeInput: AttachVolumeInput
+  AttachmentList: AttachmentList
   Backend: Backend
   BackendList: BackendList
   Backup: Backup
@@ -103,6 +105,8 @@ export interface Operation {
     | 'migrate-volume'
     | 'delete-volume'
     | 'extend-volume'
+    | 'attach-volume'
+    | 'detach-volume'
     | 'revert-to-snapshot'
     | 'delete-image'
     | 'create-snapshot'
@@ -169,6 +173,23 @@ export interface Operation {
   createdAt: string
   startedAt: string | null
   finishedAt: string | null
+}
+export interface AttachVolumeInput {
+  /**
+   * Its qemu is asked for what must be done while it has the volume: `<guest>.sock` in the backend's guestSockets
+   */
+  guest?: string
+}
+export interface AttachmentList {
+  items: {
+    id: string
+    volumeId: string
+    guest: string | null
+    /**
+     * ISO 8601, UTC
+     */
+    createdAt: string
+  }[]
 }
 export interface Backend {
   name: string
@@ -459,6 +480,8 @@ export interface CreateWebhookInput {
         | 'migrate-volume'
         | 'delete-volume'
         | 'extend-volume'
+        | 'attach-volume'
+        | 'detach-volume'
         | 'revert-to-snapshot'
         | 'delete-image'
         | 'create-snapshot'
@@ -545,6 +568,8 @@ export interface Operation1 {
     | 'migrate-volume'
     | 'delete-volume'
     | 'extend-volume'
+    | 'attach-volume'
+    | 'detach-volume'
     | 'revert-to-snapshot'
     | 'delete-image'
     | 'create-snapshot'
@@ -1061,6 +1086,8 @@ export interface UpdateWebhookInput {
         | 'migrate-volume'
         | 'delete-volume'
         | 'extend-volume'
+        | 'attach-volume'
+        | 'detach-volume'
         | 'revert-to-snapshot'
         | 'delete-image'
         | 'create-snapshot'
@@ -1199,6 +1226,8 @@ export interface Webhook {
         | 'migrate-volume'
         | 'delete-volume'
         | 'extend-volume'
+        | 'attach-volume'
+        | 'detach-volume'
         | 'revert-to-snapshot'
         | 'delete-image'
         | 'create-snapshot'

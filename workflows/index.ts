@@ -1,4 +1,5 @@
 /** Everything that a worker can run: Temporal needs one module with all workflows. */
+export { attachVolume } from './attach-volume.ts'
 export { cloneVolume } from './clone-volume.ts'
 export { collectTarget } from './collect-target.ts'
 export { copyBackup } from './copy-backup.ts'
@@ -11,6 +12,7 @@ export { deleteBackup } from './delete-backup.ts'
 export { deleteImage } from './delete-image.ts'
 export { deleteSnapshot } from './delete-snapshot.ts'
 export { deleteVolume } from './delete-volume.ts'
+export { detachVolume } from './detach-volume.ts'
 export { extendVolume } from './extend-volume.ts'
 export { importTarget } from './import-target.ts'
 export { mergeLayers } from './merge-layers.ts'

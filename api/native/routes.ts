@@ -1,4 +1,5 @@
 import type { ApiContext, App } from '../context.ts'
+import { attachmentRoutes } from './attachments.ts'
 import { backupRoutes } from './backups.ts'
 import { cinderBackupRoutes } from './cinder-backups.ts'
 import { controlRoutes } from './controls.ts'
@@ -29,6 +30,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   volumeRoutes(app, context)
   volumeCopyRoutes(app, context)
   volumeActionRoutes(app, context)
+  attachmentRoutes(app, context)
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   targetRoutes(app, context)

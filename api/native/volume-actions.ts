@@ -30,7 +30,7 @@ export function volumeActionRoutes(app: App, context: ApiContext): void {
     async (request, reply) => {
       const actor = actorOf(request)
       const accepted = await requestVolumeExtension(database, actor, request.params.id, request.body)
-      return answer(context, actor, accepted, reply)
+      return answerVolume(context, actor, accepted, reply)
     },
   )
   app.post(
@@ -39,12 +39,17 @@ export function volumeActionRoutes(app: App, context: ApiContext): void {
     async (request, reply) => {
       const actor = actorOf(request)
       const accepted = await requestRevert(database, actor, request.params.id, request.body)
-      return answer(context, actor, accepted, reply)
+      return answerVolume(context, actor, accepted, reply)
     },
   )
 }
 
-async function answer(context: ApiContext, actor: Actor, accepted: Accepted, reply: FastifyReply) {
+export async function answerVolume(
+  context: ApiContext,
+  actor: Actor,
+  accepted: Accepted,
+  reply: FastifyReply,
+) {
   const operation = await accept(context, actor, accepted)
   const key = { id: accepted.resourceId, projectId: actor.projectId }
   const volume = await showIfPresent(context, 'volume', key, volumeView)

@@ -8,6 +8,7 @@ import { printFields, printTable } from '../output.ts'
 import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
+import { attachmentCommands } from './attachments.ts'
 import { volumeCopyCommands } from './volume-copies.ts'
 import { volumeActionCommands } from './volume-actions.ts'
 
@@ -55,9 +56,19 @@ export function volumeCommands(program: Command): void {
     .action(async (idOrName: string, _options, command: Command) => {
       const session = sessionOf(command)
       const shown = await session.client.showVolume(await resolve(session, 'volume', idOrName))
-      printFields(session, shown, fields(shown))
+      const { items } = await session.client.listAttachments(shown.id)
+      const attached = items.map(({ guest, createdAt }) => `${guest ?? 'unknown'} since ${createdAt}`)
+      printFields(
+        session,
+        { ...shown, attachments: items },
+        {
+          ...fields(shown),
+          'attached to guest': attached.join(', '),
+        },
+      )
     })
   volumeActionCommands(volume)
+  attachmentCommands(volume)
   volume
     .command('delete')
     .description('delete a volume')

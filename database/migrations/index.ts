@@ -3,6 +3,7 @@ import * as initial from './001-initial.ts'
 import * as controls from './002-controls.ts'
 import * as events from './003-events.ts'
 import * as schedules from './004-schedules.ts'
+import * as attachments from './006-attachments.ts'
 import * as webhooks from './005-webhooks.ts'
 import * as keptSnapshots from './008-kept-snapshots.ts'
 import * as cinder from './010-cinder.ts'
@@ -15,6 +16,7 @@ export const MIGRATIONS: Record<string, Migration> = {
   '002-controls': controls,
   '003-events': events,
   '004-schedules': schedules,
+  '006-attachments': attachments,
   '005-webhooks': webhooks,
   '008-kept-snapshots': keptSnapshots,
   '010-cinder': cinder,

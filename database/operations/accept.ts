@@ -10,6 +10,7 @@ import {
   type ResourceRole,
   YIELDING,
 } from '../../domain/operations.ts'
+import { volumeInUse } from '../attachments.ts'
 import { recordEvent } from '../events/record.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
 import { cancelInTransaction } from './cancel.ts'
@@ -181,6 +182,7 @@ function checkStatus(
   status: string | undefined,
 ): void {
   if (role.from === undefined || (status !== undefined && role.from.includes(status))) return
+  if (role.type === 'volume' && status === 'in-use') throw volumeInUse(resourceId)
   throw new RequestError(
     409,
     'invalidStatus',

@@ -3,10 +3,10 @@ import {
   OPERATION_ROLES,
   type OperationEnd,
   type OperationKind,
-  type OperationOutcome,
   type OperationSpecs,
   type ResourceRole,
 } from '../../domain/operations.ts'
+import { applyToAttachments, restingStatus } from '../attachments.ts'
 import { recordEvent } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import {
@@ -46,7 +46,7 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     })
     .where('id', '=', operationId)
     .where('state', 'in', ['pending', 'running'])
-    .returning(['kind', 'spec', 'resourceType', 'resourceId'])
+    .returning(['kind', 'spec', 'projectId', 'userId', 'resourceType', 'resourceId'])
     .executeTakeFirst()
   if (operation === undefined) {
     await letGoOfLocks(tx, operationId)
@@ -57,9 +57,10 @@ export async function endInTransaction(tx: Tx, operationId: string, end: Operati
     .where('operationId', '=', operationId)
     .returningAll()
     .execute()
+  await applyToAttachments(tx, operation, end)
   let superseded = false
   for (const lock of locks) {
-    if (!(await release(tx, operation.kind, lock, end.outcome))) superseded = true
+    if (!(await release(tx, operation.kind, lock, end))) superseded = true
   }
   if (superseded) {
     await tx.updateTable('operations').set({ superseded: 1 }).where('id', '=', operationId).execute()
@@ -85,10 +86,10 @@ async function release(
   tx: Tx,
   kind: OperationKind,
   lock: Selectable<OperationResourcesTable>,
-  outcome: OperationOutcome,
+  end: OperationEnd,
 ): Promise<boolean> {
   const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[kind]
-  const next = roles[lock.role]?.[outcome]
+  const next = nextStatus(roles[lock.role], end)
   if (!isStored(lock.resourceType) || next === undefined) return true
   if (lock.busyStatus === null && next === 'previous') return true
   const status = await resourceStatus(tx, lock.resourceType, lock.resourceId)
@@ -103,6 +104,12 @@ async function release(
   } else if (others.length === 0) await setNext(tx, lock.resourceType, lock, next)
   else await leaveToOthers(tx, lock.resourceId, next)
   return true
+}
+
+function nextStatus(role: ResourceRole | undefined, { outcome, error }: OperationEnd): string | undefined {
+  // Refused because somebody has the volume open: it is as it was.
+  const isUnchanged = error?.code === 'inUse' && role?.from !== undefined
+  return role?.[isUnchanged ? 'cancelled' : outcome]
 }
 
 /** A deletion that waited for this operation goes on showing its status; should it be cancelled, this one's result is shown. */
@@ -121,7 +128,9 @@ async function setNext(
   lock: Selectable<OperationResourcesTable>,
   status: string | null,
 ): Promise<void> {
-  if (status !== null) await setStatus(tx, type, lock.resourceId, status)
+  if (status === null) return
+  const next = type === 'volume' ? await restingStatus(tx, lock.resourceId, status) : status
+  await setStatus(tx, type, lock.resourceId, next)
 }
 
 function busyHolders(tx: Tx, resourceId: string) {

@@ -1,4 +1,5 @@
 import { busyStatus } from '../../domain/operations.ts'
+import { restingStatus } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { isStored, resourceStatus, setStatus, type StoredResourceType, type Tx } from '../resources.ts'
 
@@ -36,5 +37,6 @@ async function reset(tx: Tx, type: StoredResourceType, id: string, busy: string)
     .where('busyStatus', '=', busy)
     .executeTakeFirst()
   if (next === undefined || holder !== undefined || (await resourceStatus(tx, type, id)) !== busy) return
-  await setStatus(tx, type, id, next.failed)
+  const status = type === 'volume' ? await restingStatus(tx, id, next.failed) : next.failed
+  await setStatus(tx, type, id, status)
 }

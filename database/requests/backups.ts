@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import { type Artifact, backupArtifact } from '../../domain/artifacts.ts'
 import { PRIORITY, type Priority } from '../../domain/operations.ts'
+import { guestOf } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { snapshotOfBackup } from '../operations/kept-snapshots.ts'
@@ -76,9 +77,12 @@ export async function acceptBackup(
   const row = { id: backupId, parentId: parent, sizeBytes, dataTimestamp: source?.createdAt }
   await insertBackup(tx, actor, request, row)
   const snapshotId = source?.id ?? randomUUID()
-  // It is for the next incremental one, of which there is none in Cinder's format.
+  const inUse = source === undefined ? await guestOf(tx, volume.id) : {}
+  const volumeRole = inUse.guest === undefined ? 'volume' : 'attached'
+  // It is for the next incremental one, of which there is none in Cinder's format. In a guest it would keep layers from being merged.
   const keepSnapshot =
     source === undefined &&
+    inUse.guest === undefined &&
     request.format !== 'cinder' &&
     places.keepingBackends?.includes(volume.backend) === true
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
@@ -101,10 +105,11 @@ export async function acceptBackup(
       keepSnapshot,
       parentBackupId: parent,
       parentSnapshotId: parent === null ? null : await snapshotOfBackup(tx, parent, volume),
+      ...inUse,
     },
     resources: {
       backup: backupId,
-      ...(source === undefined ? { volume: volume.id } : { snapshot: source.id }),
+      ...(source === undefined ? { [volumeRole]: volume.id } : { snapshot: source.id }),
       ...(parent === null ? {} : { parent }),
     },
     primary: 'backup',

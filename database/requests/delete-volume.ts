@@ -1,3 +1,4 @@
+import { refuseAttached } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -19,6 +20,7 @@ export function requestVolumeDeletion(
       resources: { volume: volumeId },
       primary: 'volume',
     })
+    await refuseAttached(tx, volumeId)
     // Last: while a snapshot is being taken, the answer names who holds the volume.
     await refuseSnapshots(tx, volumeId)
     return { operationId, resourceId: volumeId }

@@ -1,5 +1,6 @@
 import { RequestError } from '../../domain/errors.ts'
 import { formatBytes } from '../../domain/sizes.ts'
+import { guestOf } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -26,7 +27,7 @@ export function requestVolumeExtension(
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'extend-volume',
-      spec: { volumeId, backend: volume.backend, sizeBytes },
+      spec: { volumeId, backend: volume.backend, sizeBytes, ...(await guestOf(tx, volumeId)) },
       resources: { volume: volumeId },
       primary: 'volume',
     })

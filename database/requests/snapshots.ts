@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { guestOf } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
@@ -40,7 +41,7 @@ export function requestSnapshot(
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'create-snapshot',
-      spec: { snapshotId, volumeId: volume.id, backend },
+      spec: { snapshotId, volumeId: volume.id, backend, ...(await guestOf(tx, volume.id)) },
       resources: { snapshot: snapshotId, volume: volume.id },
       primary: 'snapshot',
       artifacts: [

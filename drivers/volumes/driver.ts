@@ -1,4 +1,4 @@
-import type { ByteRange, OpenDevice } from '../../block-io/device.ts'
+import type { Blockdev, ByteRange, OpenDevice } from '../../block-io/device.ts'
 import type { Inventory } from '../inventory.ts'
 
 export interface VolumeCapabilities {
@@ -8,6 +8,15 @@ export interface VolumeCapabilities {
   readonly reflink: boolean
   /** `changedRanges` usually knows: worth keeping a snapshot for. */
   readonly changedRanges: boolean
+  /** `createSnapshot` works while a guest writes the volume. A driver that has to ask the guest for it is told its name. */
+  readonly onlineSnapshot: boolean
+  /** `extendVolume` works while a guest has the volume open, and the guest notices. */
+  readonly onlineExtend: boolean
+}
+
+/** The guest to which the volume is attached; left out: nobody has it open. */
+export interface InUse {
+  readonly guest?: string
 }
 
 /** Ranges in no order, which may overlap, or why nobody can say. */
@@ -38,26 +47,40 @@ export interface CompactRequest {
 /**
  * A place where volumes are kept. Every method may be called again after a crash at any point of an earlier call, with the same
  * arguments, and then ends in the same state. All failures are DriverError. Ids are UUIDs, checked by the caller's caller and
- * again here: they become file names. No method is called concurrently for one volume by volflow itself (locks are rows).
+ * again here: they become file names. Methods that change a volume are called one at a time for it (locks are rows); snapshots of one
+ * volume may be made at the same time.
  */
 export interface VolumeDriver {
   readonly kind: string
   readonly capabilities: VolumeCapabilities
   /** All zeroes. Exists already with the same size: fine; with another size: `invalid`. */
   createVolume(volume: { volumeId: string; sizeBytes: number }): Promise<void>
-  /** Removes the volume and everything that only it needed. Missing: fine. */
+  /** Removes the volume and everything that only it needed. Missing: fine; somebody writes it: `inUse`. */
   deleteVolume(volume: { volumeId: string }): Promise<void>
-  /** The volume's bytes as they are now, immutable. Exists already: fine. Source missing: `notFound`. */
-  createSnapshot(snapshot: SnapshotRef): Promise<void>
+  /**
+   * The volume's bytes as they are now, immutable. Exists already: fine. Source missing: `notFound`. Somebody writes it: with
+   * `guest` and `onlineSnapshot`, what the guest would find after a power cut at some moment of this call; else `inUse`.
+   */
+  createSnapshot(snapshot: SnapshotRef & InUse): Promise<void>
   /** Missing: fine. Clones of the snapshot keep working. */
   deleteSnapshot(snapshot: SnapshotRef): Promise<void>
   /** A writable volume with the snapshot's bytes, zeroes up to `sizeBytes` (at least the snapshot's size, else `invalid`). */
   cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
-  /** Zeroes behind what there is. Has the size already: fine; is larger: `invalid`. Missing: `notFound`; somebody writes it: `busy`. */
-  extendVolume(volume: { volumeId: string; sizeBytes: number }): Promise<void>
+  /**
+   * Zeroes behind what there is. Has the size already: fine; is larger: `invalid`. Missing: `notFound`. Somebody writes it: `inUse`,
+   * unless it is `guest` and the driver has `onlineExtend`.
+   */
+  extendVolume(volume: { volumeId: string; sizeBytes: number } & InUse): Promise<void>
+  /**
+   * What a guest's qemu opens, to write the volume from now on; asked for again before each start of the guest. Repeatable, also
+   * while that guest has it open. Anybody else has it open: `inUse`.
+   */
+  attachVolume(volume: { volumeId: string } & InUse): Promise<{ blockdev: Blockdev }>
+  /** Somebody still has it open for writing: `inUse`. */
+  detachVolume(volume: { volumeId: string }): Promise<void>
   /**
    * Gives the volume the snapshot's bytes, zeroes up to `sizeBytes` (the volume's size), in one step: killed at any point, it reads
-   * as before or as the snapshot. Either missing: `notFound`; somebody writes the volume: `busy`.
+   * as before or as the snapshot. Either missing: `notFound`; somebody writes the volume: `inUse`.
    */
   revertVolume(revert: SnapshotRef & { sizeBytes: number }): Promise<{ path: ClonePath }>
   /**
@@ -76,10 +99,10 @@ export interface VolumeDriver {
   changedRanges(snapshots: ChangedRequest): Promise<ChangedRanges>
   /**
    * Only where snapshots make reads slower: merges what deleted snapshots left. Takes as long as copying that; call it in the
-   * background, without writers of the volume. `busy` when a process has one of the layers open, or another one merges in this
+   * background, without writers of the volume, or with the guest, whose qemu then does it. `busy` when a process has one of the layers open, or another one merges in this
    * backend. Missing: fine.
    */
-  compactVolume?(volume: CompactRequest): Promise<{ mergedLayers: number }>
+  compactVolume?(volume: CompactRequest & InUse): Promise<{ mergedLayers: number }>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   /** Ids of everything kept here, in memory: for tests. */

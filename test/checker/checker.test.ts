@@ -37,6 +37,15 @@ const FAULTS: Record<string, { plant: (sample: Sample) => Promise<unknown> | voi
     plant: ({ sql }) => sql(`update volumes set status = 'creating'`),
     found: /volumes 1{8}-.* is creating, which is not a terminal status/,
   },
+  'a volume that is in use by nobody': {
+    plant: ({ sql }) => sql(`update volumes set status = 'in-use'`),
+    found: /volumes? 1{8}-.* is in-use, which its attachments do not say/,
+  },
+  'an attachment of nothing': {
+    plant: ({ sql }) =>
+      sql(`insert into attachments (id, volume_id) values ('${IDS.operation}', '${IDS.stranger}')`),
+    found: /attachment 5{8}-.* of volume 9{8}-.*, which is gone/,
+  },
   'an image that is still saving': {
     plant: ({ sql }) => sql(`update images set status = 'saving'`),
     found: /images 3{8}-.* is saving/,

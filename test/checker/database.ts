@@ -24,6 +24,7 @@ export interface Rows {
   readonly event_log: readonly Row[]
   readonly webhooks: readonly Row[]
   readonly webhook_deliveries: readonly Row[]
+  readonly attachments: readonly Row[]
 }
 
 const TABLES = [
@@ -44,6 +45,7 @@ const TABLES = [
   'event_log',
   'webhooks',
   'webhook_deliveries',
+  'attachments',
 ] as const satisfies readonly (keyof Rows)[]
 
 /** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
@@ -167,6 +169,7 @@ function brokenWebhooks({ event_log: [log], webhooks, webhook_deliveries: delive
 function danglingReferences(rows: Rows): string[] {
   const operations = new Set(rows.operations.map((operation) => operation.id))
   const volumes = new Set(rows.volumes.map((volume) => volume.id))
+  const attached = new Set(rows.attachments.map((attachment) => attachment.volume_id))
   const schedules = new Set(rows.schedules.map((schedule) => schedule.id))
   return [
     ...rows.kept_snapshots
@@ -179,6 +182,18 @@ function danglingReferences(rows: Rows): string[] {
       .map(
         (snapshot) =>
           `database: snapshot ${snapshot.id} belongs to volume ${snapshot.volume_id}, which is gone`,
+      ),
+    ...rows.volumes
+      .filter(
+        (volume) =>
+          (volume.status === 'in-use') !== attached.has(volume.id) && volume.status !== 'error_extending',
+      )
+      .map((volume) => `database: volume ${volume.id} is ${volume.status}, which its attachments do not say`),
+    ...rows.attachments
+      .filter((attachment) => !volumes.has(attachment.volume_id))
+      .map(
+        (attachment) =>
+          `database: attachment ${attachment.id} of volume ${attachment.volume_id}, which is gone`,
       ),
     ...rows.schedule_runs
       .filter((run) => !schedules.has(run.schedule_id ?? ''))

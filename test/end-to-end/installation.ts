@@ -21,6 +21,7 @@ const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const READY_TIMEOUT_MS = 120_000
 const STOP_TIMEOUT_MS = 40_000
 const START_ATTEMPTS_MAX = 3
+const GUEST_SOCKETS = 'guests'
 
 export interface InstallationOptions {
   /** Adds a target `s3`: VersityGW behind a counting proxy. */
@@ -36,6 +37,12 @@ export interface InstallationOptions {
   readonly parentFolder?: string
   /** Called with the data folder before the first start; what it answers is called at the end. */
   readonly prepare?: (dataFolder: string) => () => void
+}
+
+/** With a folder for the QMP sockets of guests. */
+export function withGuestSockets() {
+  const files = { driver: 'file', path: 'volumes', guestSockets: GUEST_SOCKETS }
+  return { config: { backends: { files } } }
 }
 
 /** A real `volflow up` over a folder of its own. Dispose of it: it ends with everything it started, and its folder goes. */
@@ -62,6 +69,7 @@ export class Installation implements AsyncDisposable {
     try {
       await mkdir(installation.#temporaryFolder)
       await mkdir(join(installation.dataFolder, 'log'), { recursive: true })
+      await mkdir(installation.guestSockets)
       // Bundling takes two seconds and gives the same for each installation.
       await cp(join(parent, 'workflow-bundles'), join(installation.dataFolder, 'cache'), {
         recursive: true,
@@ -93,6 +101,10 @@ export class Installation implements AsyncDisposable {
   get proxy(): CountingProxy {
     if (this.#s3 === undefined) throw new Error('Expected an installation with S3')
     return this.#s3.proxy
+  }
+
+  get guestSockets(): string {
+    return join(this.dataFolder, GUEST_SOCKETS)
   }
 
   get #temporaryFolder(): string {

@@ -1,5 +1,5 @@
 /**
- * `node test/end-to-end/record-histories.ts`: runs every workflow on a real installation, with cancellations, failures, killed workers
+ * `node test/end-to-end/record-histories.ts [<workflow>[/<case>]…]`: runs every workflow on a real installation, with cancellations, failures, killed workers
  * and recovery, and writes what Temporal recorded to test/histories/<workflow>/<case>.json. The replay test then shows that
  * workflows of today go on with operations that were begun before. Run it when a workflow is new, with its kind; keep the old recordings while
  * operations of that version may still be running somewhere.
@@ -14,16 +14,21 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
+import type { Blockdev } from '../../block-io/device.ts'
 import type { VolflowClient } from '../../sdk/client.ts'
 import type { CreateVolumeInput, Operation } from '../../sdk/types.ts'
 import { makeQcow2Image } from '../support/small-images.ts'
-import { Installation } from './installation.ts'
+import { startStorageDaemonGuest } from '../support/storage-daemon-guest.ts'
+import { Installation, withGuestSockets } from './installation.ts'
 import { MiB, until, writtenBytes } from './steps.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const HISTORIES = join(import.meta.dirname, '../histories')
 const DATA_BYTES = 160 * MiB
-const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
+const BACKENDS = {
+  ...withGuestSockets().config.backends,
+  other: { driver: 'file', path: 'other' },
+}
 const CINDER = { cinder: { driver: 'directory', path: 'cinder' } }
 const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
 
@@ -60,10 +65,10 @@ try {
   await rm(parentFolder, { recursive: true, force: true })
 }
 
-/** Arguments name the workflows whose histories are kept; without any, all are. */
+/** Arguments name the workflows or cases whose histories are kept; without any, all are. */
 function isWanted(name: string): boolean {
-  const workflows = process.argv.slice(2)
-  return workflows.length === 0 || workflows.includes(dirname(name))
+  const wanted = process.argv.slice(2)
+  return wanted.length === 0 || wanted.includes(dirname(name)) || wanted.includes(name)
 }
 
 async function recordAll(installation: Installation, temporal: Client, recorded: Recorded): Promise<void> {
@@ -131,6 +136,7 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(client.collectTarget('local'), 'collect-target/succeeded')
   await end(client.deleteSnapshot(snapshotId), 'delete-snapshot/succeeded')
   await recordMerge(installation, recorded)
+  await recordAttached(installation, volumeId, recorded)
   const { id: unused } = await client.createImage({ diskFormat: 'raw' })
   await end(client.deleteImage(unused), 'delete-image/succeeded')
 
@@ -263,6 +269,25 @@ async function recordVolumeOperations(recording: VolumeRecording): Promise<void>
     client.extendVolume(volumeId, { sizeBytes: CONTENT.sizeBytes + 56 * MiB }),
     'extend-volume/succeeded',
   )
+}
+
+/** A volume that a guest has open. */
+async function recordAttached(
+  installation: Installation,
+  volumeId: string,
+  recorded: Recorded,
+): Promise<void> {
+  const { client, guestSockets: socketFolder } = installation
+  const end = recorderOf(installation, recorded)
+  const attached = client.attachVolume(volumeId, { guest: 'vm' })
+  await end(attached, 'attach-volume/succeeded')
+  const { result } = await client.showOperation((await attached).operation.id)
+  const blockdev = JSON.parse(String(result?.connection)) as Blockdev
+  const guest = await startStorageDaemonGuest({ name: 'vm', socketFolder, blockdev })
+  await end(client.createBackup({ volumeId }), 'create-backup/of-attached')
+  await end(client.detachVolume(volumeId), 'detach-volume/refused', 'failed')
+  await guest.kill()
+  await end(client.detachVolume(volumeId), 'detach-volume/succeeded')
 }
 
 async function save(temporal: Client, name: string, workflowId: string): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { guestOf } from '../../attachments.ts'
 import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
 import { requireResource } from '../../resources.ts'
@@ -31,6 +32,7 @@ export async function fromVolume(
       sourceVolumeId,
       snapshotSizeBytes: source.sizeBytes,
       flatten: request.flatten ?? false,
+      ...(await guestOf(tx, sourceVolumeId)),
     },
     resources: { volume: volumeId, source: sourceVolumeId },
     primary: 'volume',

@@ -1,5 +1,6 @@
 /** What a call expects of volumes and sizes, with the error that says so. */
 import { basename } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { formatBytes } from '../../../domain/sizes.ts'
@@ -15,11 +16,26 @@ export async function needChain(directory: string, what: 'volume' | 'snapshot'):
 /** The chain of a volume that no other process writes. */
 export async function needClosed(directory: string): Promise<Chain> {
   const chain = await needChain(directory, 'volume')
-  if (!(await isOpenForWriting(chain.top.path))) return chain
-  throw new DriverError(
-    'busy',
-    `Expected volume ${basename(directory)} to be closed, got one that another process has open for writing`,
+  await needNoWriter(
+    directory,
+    chain.layers.map(({ path }) => path),
   )
+  return chain
+}
+
+/** Waits a moment: a process that was told to end may still be about it. */
+export async function needNoWriter(directory: string, paths: readonly string[]): Promise<void> {
+  const deadlineMs = Date.now() + LIMITS.volumeCloseMs
+  while (await isOpenForWriting(paths)) {
+    if (Date.now() > deadlineMs) {
+      throw new DriverError(
+        'inUse',
+        `Expected volume ${basename(directory)} to be closed, but a process on this host has it open for writing. ` +
+          'Close it there (end the process, stop the guest), or attach the volume to that guest, and try again.',
+      )
+    }
+    await sleep(LIMITS.volumeClosePollMs)
+  }
 }
 
 /** The next write after a snapshot needs one layer more. */

@@ -15,6 +15,7 @@ import { runProcess } from '../../../block-io/process.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { errorCode, ifPresent, syncPath } from './durable.ts'
+import { holdersOf } from './holders.ts'
 import { blockdevOf, type Chain, type Layer, type Layers, readChain } from './layers.ts'
 import type { Layout } from './layout.ts'
 
@@ -93,31 +94,14 @@ async function findMergeable(layout: Layout, chain: Chain | undefined): Promise<
 
 /** Counts the directories itself: a link that it cannot account for may be somebody who reads `lower` alone. */
 async function isAlwaysCovered(layout: Layout, lower: Layer, upper: Layer): Promise<boolean> {
-  const lowerHolders = await holdersOf(layout, lower.path)
-  const upperHolders = new Set(await holdersOf(layout, upper.path))
+  const lowerHolders = await holdersOf(placesOf(layout), lower.path)
+  const upperHolders = new Set(await holdersOf(placesOf(layout), upper.path))
   const { nlink } = await stat(lower.path)
   return lowerHolders.length === nlink && lowerHolders.every((holder) => upperHolders.has(holder))
 }
 
-/** Every directory, finished or not, that has this very file. It has the same name in each. */
-async function holdersOf(layout: Layout, path: string, name = basename(path)): Promise<string[]> {
-  const { ino } = await stat(path)
-  const holders: string[] = []
-  for (const place of [layout.volumes, layout.snapshots, layout.scratch]) {
-    for (const entry of await readdir(place)) {
-      const found = await statInDirectory(join(place, entry, name))
-      if (found?.ino === ino) holders.push(join(place, entry))
-    }
-  }
-  return holders
-}
-
-async function statInDirectory(path: string): Promise<{ ino: number } | undefined> {
-  return ifPresent(stat(path)).catch((error: unknown) => {
-    // A probe in scratch/ is a file.
-    if (errorCode(error) === 'ENOTDIR') return undefined
-    throw error
-  })
+function placesOf({ volumes, snapshots, scratch }: Layout): string[] {
+  return [volumes, snapshots, scratch]
 }
 
 async function markMerged(layout: Layout, layer: Layer): Promise<void> {
@@ -130,7 +114,7 @@ async function finishMerges(layout: Layout): Promise<void> {
   for (const marker of await readdir(layout.merged)) {
     const path = join(layout.merged, marker)
     const name = marker.slice(marker.indexOf('-') + 1)
-    for (const directory of (await ifPresent(holdersOf(layout, path, name))) ?? []) {
+    for (const directory of (await ifPresent(holdersOf(placesOf(layout), path, name))) ?? []) {
       await ifPresent(unlinkUnseen(directory, name))
     }
     await rm(path, { force: true })

@@ -1,65 +1,67 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { copyFile, link, mkdir, open, readdir, rm, statfs, truncate, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { copyFile, link, mkdir, open, readdir, rm, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import type { OpenDevice } from '../../../block-io/device.ts'
-import type { CompactRequest, SnapshotRef, VolumeDriver } from '../driver.ts'
-import { checkAtLeast, checkDepth, checkSize, checkSizeIs, needChain, needClosed } from './checks.ts'
-import { driverCalls, syncPath } from './durable.ts'
+import type { ClonePath, CompactRequest, InUse, SnapshotRef, VolumeDriver } from '../driver.ts'
+import { attachVolume, detachVolume } from './attach.ts'
+import { checkSize, checkSizeIs, needChain, needNoWriter } from './checks.ts'
+import { driverCalls, ifPresent } from './durable.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { compactDirectory } from './compact.ts'
-import { extendVolume } from './extend.ts'
-import { type Chain, createOverlay, blockdevOf, repairLeaks, shareLayers } from './layers.ts'
+import { extendOnline, extendVolume } from './extend.ts'
+import type { GuestPlace } from './guest.ts'
+import { type Chain, blockdevOf, repairLeaks } from './layers.ts'
 import { isId } from './ids.ts'
 import { fileVolumeInventory } from './inventory.ts'
 import { type Layout, layoutOf, snapshotDirectory, snapshotOf, volumeDirectory } from './layout.ts'
-import {
-  currentDirectory,
-  removeWithNext,
-  replaceByDirectory,
-  replaceDirectory,
-  withoutNext,
-} from './replace.ts'
+import { mergeOnline } from './online-merge.ts'
+import { createOnlineSnapshot } from './online-snapshot.ts'
+import { currentDirectory, removeWithNext, replaceByDirectory, withoutNext } from './replace.ts'
 import { makeDirectory, removeDirectory } from './scratch.ts'
+import { cloneSnapshot, createReflinkedSnapshot, createSnapshot, revertVolume } from './snapshots.ts'
 import { writableChain } from './writable.ts'
 
+/** One backend: what each of its calls works with. */
+interface Place {
+  readonly path: string
+  readonly layout: Layout
+  readonly guests: GuestPlace
+  readonly reflink: boolean
+  readonly asDriverCall: ReturnType<typeof driverCalls>
+}
+
 /** Volumes in a directory: reflinked raw files where the file system can, else raw files under qcow2 layers. */
-export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> {
+export async function openFileVolumeDriver(
+  path: string,
+  guests: GuestPlace = { socketFolder: undefined },
+): Promise<VolumeDriver> {
   const layout = layoutOf(path)
-  const asDriverCall = callsOn(layout)
+  const asDriverCall = driverCalls(Object.values<string>({ ...layout }))
   const reflink = await asDriverCall('open the backend directory', async () => {
     for (const directory of Object.values<string>({ ...layout })) {
       await mkdir(directory, { recursive: true })
     }
     return probeReflink(layout.scratch)
   })
+  const place = { path, layout, guests, reflink, asDriverCall }
   return {
     kind: 'file',
-    capabilities: { clone: true, reflink, changedRanges: true },
+    ...volumeCalls(place),
+    ...snapshotCalls(place),
+    ...guestCalls(place),
+    ...backendCalls(place),
+  }
+}
+
+function volumeCalls({ layout, asDriverCall }: Place) {
+  return {
     createVolume: ({ volumeId, sizeBytes }) =>
       asDriverCall(`create volume ${volumeId}`, () => createVolume(layout, volumeId, sizeBytes)),
     deleteVolume: ({ volumeId }) =>
       asDriverCall(`delete volume ${volumeId}`, () =>
-        removeWithNext(layout.scratch, volumeDirectory(layout, volumeId)),
+        deleteVolume(layout, volumeDirectory(layout, volumeId)),
       ),
-    createSnapshot: (ref) =>
-      asDriverCall(`create snapshot ${ref.snapshotId}`, () => createSnapshot(layout, ref, reflink)),
-    deleteSnapshot: (ref) =>
-      asDriverCall(`delete snapshot ${ref.snapshotId}`, () =>
-        removeDirectory(layout.scratch, snapshotDirectory(layout, ref)),
-      ),
-    cloneSnapshot: (clone) =>
-      asDriverCall(`clone snapshot ${clone.snapshotId}`, async () => {
-        await cloneSnapshot(layout, clone, reflink)
-        return { path: reflink ? 'reflink' : 'qcow2-layer' }
-      }),
-    extendVolume: ({ volumeId, sizeBytes }) =>
-      asDriverCall(`extend volume ${volumeId}`, () => extendVolume(layout, volumeId, sizeBytes)),
-    revertVolume: (revert) =>
-      asDriverCall(`revert volume ${revert.volumeId}`, async () => {
-        await revertVolume(layout, revert, reflink)
-        return { path: reflink ? 'reflink' : 'qcow2-layer' }
-      }),
     replaceVolume: ({ volumeId, contentId }) =>
       asDriverCall(`replace volume ${volumeId}`, async () => {
         const directory = volumeDirectory(layout, volumeId)
@@ -68,15 +70,85 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
       }),
     openVolume: ({ volumeId, access }) =>
       asDriverCall(`open volume ${volumeId}`, () => openVolume(layout, volumeId, access)),
-    openSnapshot: (ref) =>
-      asDriverCall(`open snapshot ${ref.snapshotId}`, async () =>
-        opened(await needChain(snapshotDirectory(layout, ref), 'snapshot'), 'read'),
+  } satisfies Partial<VolumeDriver>
+}
+
+function snapshotCalls({ layout, reflink, asDriverCall }: Place) {
+  const path: ClonePath = reflink ? 'reflink' : 'qcow2-layer'
+  return {
+    deleteSnapshot: (ref) =>
+      asDriverCall(`delete snapshot ${ref.snapshotId}`, () =>
+        removeDirectory(layout.scratch, snapshotDirectory(layout, ref)),
       ),
+    cloneSnapshot: (clone) =>
+      asDriverCall(`clone snapshot ${clone.snapshotId}`, async () => {
+        await cloneSnapshot(layout, clone, reflink)
+        return { path }
+      }),
+    revertVolume: (revert) =>
+      asDriverCall(`revert volume ${revert.volumeId}`, async () => {
+        await revertVolume(layout, revert, reflink)
+        return { path }
+      }),
     changedRanges: (request) =>
       asDriverCall(`compare snapshot ${request.fromSnapshotId} with ${request.toSnapshotId}`, () =>
         changedRanges(layout, request, reflink),
       ),
-    ...(reflink ? {} : { compactVolume: compactionIn(layout) }),
+    openSnapshot: (ref) =>
+      asDriverCall(`open snapshot ${ref.snapshotId}`, async () =>
+        opened(await needChain(snapshotDirectory(layout, ref), 'snapshot'), 'read'),
+      ),
+  } satisfies Partial<VolumeDriver>
+}
+
+/** What is done by the guest's qemu while a guest has the volume open. */
+function guestCalls({ layout, guests, reflink, asDriverCall }: Place) {
+  let last: Promise<unknown> = Promise.resolve()
+  const compactVolume = ({ volumeId, guest, ...merging }: CompactRequest & InUse) =>
+    asDriverCall(`merge the layers of volume ${volumeId}`, () => {
+      if (guest !== undefined) return mergeOnline(layout, guests, { volumeId, guest, ...merging })
+      const compact = async () => {
+        const directory = await currentDirectory(volumeDirectory(layout, volumeId))
+        return { mergedLayers: await compactDirectory(layout, directory, merging) }
+      }
+      // One at a time: see compact.ts.
+      const turn = last.then(compact, compact)
+      last = turn
+      return turn
+    })
+  return {
+    createSnapshot: ({ guest, ...ref }) =>
+      asDriverCall(`create snapshot ${ref.snapshotId}`, () => {
+        if (guest === undefined) return createSnapshot(layout, ref, reflink)
+        if (reflink) return createReflinkedSnapshot(layout, ref)
+        return createOnlineSnapshot(layout, guests, { ...ref, guest })
+      }),
+    extendVolume: ({ volumeId, sizeBytes, guest }) =>
+      asDriverCall(`extend volume ${volumeId}`, () =>
+        guest === undefined
+          ? extendVolume(layout, volumeId, sizeBytes)
+          : extendOnline(layout, guests, { volumeId, sizeBytes, guest }),
+      ),
+    attachVolume: (volume) =>
+      asDriverCall(`attach volume ${volume.volumeId}`, async () => ({
+        blockdev: await attachVolume(layout, guests, volume),
+      })),
+    detachVolume: ({ volumeId }) =>
+      asDriverCall(`detach volume ${volumeId}`, () => detachVolume(layout, volumeId)),
+    ...(reflink ? {} : { compactVolume }),
+  } satisfies Partial<VolumeDriver>
+}
+
+function backendCalls({ path, layout, guests, reflink, asDriverCall }: Place) {
+  const online = guests.socketFolder !== undefined
+  return {
+    capabilities: {
+      clone: true,
+      reflink,
+      changedRanges: true,
+      onlineSnapshot: online || reflink,
+      onlineExtend: online,
+    },
     inventory: fileVolumeInventory(layout),
     list: () => asDriverCall('list the backend', () => list(layout)),
     capacity: () =>
@@ -84,11 +156,7 @@ export async function openFileVolumeDriver(path: string): Promise<VolumeDriver> 
         const { blocks, bavail, bsize } = await statfs(path)
         return { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
       }),
-  }
-}
-
-function callsOn(layout: Layout): ReturnType<typeof driverCalls> {
-  return driverCalls(Object.values<string>({ ...layout }))
+  } satisfies Partial<VolumeDriver>
 }
 
 /** Asks the file system itself: can it share the blocks of two files? If not, it must at least know hard links. */
@@ -106,22 +174,6 @@ async function probeReflink(scratch: string): Promise<boolean> {
   }
 }
 
-function compactionIn(layout: Layout): (request: CompactRequest) => Promise<{ mergedLayers: number }> {
-  const asDriverCall = callsOn(layout)
-  let last: Promise<unknown> = Promise.resolve()
-  return ({ volumeId, ...merging }) =>
-    asDriverCall(`merge the layers of volume ${volumeId}`, () => {
-      const compact = async () => {
-        const directory = await currentDirectory(volumeDirectory(layout, volumeId))
-        return { mergedLayers: await compactDirectory(layout, directory, merging) }
-      }
-      // One at a time: see compact.ts.
-      const turn = last.then(compact, compact)
-      last = turn
-      return turn
-    })
-}
-
 async function createVolume(layout: Layout, volumeId: string, sizeBytes: number): Promise<void> {
   checkSize(sizeBytes)
   const directory = volumeDirectory(layout, volumeId)
@@ -133,64 +185,15 @@ async function createVolume(layout: Layout, volumeId: string, sizeBytes: number)
   await checkSizeIs(directory, sizeBytes)
 }
 
-async function createSnapshot(layout: Layout, ref: SnapshotRef, reflink: boolean): Promise<void> {
-  await makeDirectory(layout.scratch, snapshotDirectory(layout, ref), async (attempt) => {
-    const chain = await needClosed(await currentDirectory(volumeDirectory(layout, ref.volumeId)))
-    if (!reflink) checkDepth(chain, ref.volumeId)
-    await syncPath(chain.top.path)
-    await shareLayers(chain, attempt, reflink)
-  })
-}
-
-async function cloneSnapshot(
-  layout: Layout,
-  { newVolumeId, sizeBytes, ...ref }: SnapshotRef & { newVolumeId: string; sizeBytes: number },
-  reflink: boolean,
-): Promise<void> {
-  checkSize(sizeBytes)
-  const snapshot = snapshotDirectory(layout, ref)
-  const directory = volumeDirectory(layout, newVolumeId)
-  await makeDirectory(layout.scratch, directory, (attempt) =>
-    shareSnapshot(snapshot, attempt, sizeBytes, reflink),
+/** Its directory may be broken: whatever is in it. */
+async function deleteVolume(layout: Layout, directory: string): Promise<void> {
+  const current = await currentDirectory(directory)
+  const names = (await ifPresent(readdir(current))) ?? []
+  await needNoWriter(
+    current,
+    names.map((name) => join(current, name)),
   )
-  await checkSizeIs(directory, sizeBytes)
-}
-
-async function revertVolume(
-  layout: Layout,
-  { sizeBytes, ...ref }: SnapshotRef & { sizeBytes: number },
-  reflink: boolean,
-): Promise<void> {
-  checkSize(sizeBytes)
-  const snapshot = snapshotDirectory(layout, ref)
-  const directory = volumeDirectory(layout, ref.volumeId)
-  await needClosed(await currentDirectory(directory))
-  await replaceDirectory(layout.scratch, directory, (attempt) =>
-    shareSnapshot(snapshot, attempt, sizeBytes, reflink),
-  )
-}
-
-/** Fills a volume's directory with the snapshot's layers, and zeroes behind them. */
-async function shareSnapshot(
-  snapshot: string,
-  directory: string,
-  sizeBytes: number,
-  reflink: boolean,
-): Promise<void> {
-  const chain = await needChain(snapshot, 'snapshot')
-  checkAtLeast(sizeBytes, { what: 'snapshot', sizeBytes: chain.sizeBytes })
-  await shareLayers(chain, directory, reflink)
-  if (sizeBytes > chain.sizeBytes) await grow(directory, chain, sizeBytes, reflink)
-}
-
-async function grow(directory: string, { top }: Chain, sizeBytes: number, reflink: boolean): Promise<void> {
-  if (!reflink || top.format !== 'raw') {
-    await createOverlay(directory, top, sizeBytes)
-    return
-  }
-  const copy = join(directory, basename(top.path))
-  await truncate(copy, sizeBytes)
-  await syncPath(copy)
+  await removeWithNext(layout.scratch, directory)
 }
 
 async function openVolume(layout: Layout, volumeId: string, access: 'read' | 'write'): Promise<OpenDevice> {

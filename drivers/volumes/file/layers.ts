@@ -71,9 +71,12 @@ export async function sizeOfLayer({ path, format }: Layer): Promise<number> {
   return Number(bytes.readBigUInt64BE())
 }
 
-/** Puts the chain into another directory: the same files under a second name, or, with `reflink`, independent copies. */
+/**
+ * Puts the chain into another directory: the same files under a second name, or, with `reflink`, independent copies. The base comes
+ * last: a directory that has one is whole.
+ */
 export async function shareLayers(chain: Chain, directory: string, reflink: boolean): Promise<void> {
-  for (const layer of chain.layers) {
+  for (const layer of chain.layers.toReversed()) {
     const copy = join(directory, basename(layer.path))
     if (reflink) {
       await copyFile(layer.path, copy, constants.COPYFILE_FICLONE_FORCE)
@@ -105,17 +108,37 @@ export async function repairLeaks({ format, path }: Layer): Promise<void> {
 }
 
 /** The chain as qemu opens it. The upper `writable` layers may be written: none, the top one, or two for a merge. */
-export function blockdevOf([base, ...above]: Layers, writable: 0 | 1 | 2): Blockdev {
-  const isWritable = (index: number) => index > above.length - writable
+export function blockdevOf(layers: Layers, writable: 0 | 1 | 2): Blockdev {
+  return stacked(layers, (index) => (index >= layers.length - writable ? WRITABLE : { 'read-only': true }))
+}
+
+/** The chain for a guest. Its lower layers are read-only by default and not by order, so that the guest can merge them. */
+export function guestBlockdevOf(layers: Layers, nodeName: string): Blockdev {
+  const blockdev = stacked(layers, (index) => (index === layers.length - 1 ? WRITABLE : {}))
+  return { ...blockdev, 'node-name': nodeName }
+}
+
+/** A new, empty layer for a guest: it gets what is below when it is put on top. */
+export function overlayBlockdev(path: string, nodeName: string): Blockdev {
+  return { ...node({ format: 'qcow2', path }, WRITABLE, undefined), 'node-name': nodeName, backing: null }
+}
+
+type NodeOptions = Readonly<Record<string, string | boolean>>
+/** With discard=unmap zeroes that are written become holes. Discarded bytes read as zeroes on every layer we make. */
+const WRITABLE: NodeOptions = { discard: 'unmap' }
+
+function stacked([base, ...above]: Layers, optionsOf: (index: number) => NodeOptions): Blockdev {
   return above.reduce(
-    (backing, layer, index) => node(layer, isWritable(index + 1), backing),
-    node(base, isWritable(0), undefined),
+    (backing, layer, index) => node(layer, optionsOf(index + 1), backing),
+    node(base, optionsOf(0), undefined),
   )
 }
 
-function node({ format, path }: Layer, writable: boolean, backing: Blockdev | undefined): Blockdev {
-  // With discard=unmap zeroes that are written become holes. Discarded bytes read as zeroes on every layer we make.
-  const options = writable ? { discard: 'unmap' } : { 'read-only': true }
+function node(
+  { format, path }: Pick<Layer, 'format' | 'path'>,
+  options: NodeOptions,
+  backing: Blockdev | undefined,
+): Blockdev {
   const file = { driver: 'file', filename: path, ...options }
   // A layer without the ones below it: what its header names is not opened.
   const below = backing === undefined ? (format === 'raw' ? {} : { backing: null }) : { backing }

@@ -54,7 +54,30 @@ export async function clearScratch(scratch: string, target: string): Promise<voi
   }
 }
 
-function attemptPath(scratch: string, target: string): string {
+/**
+ * What earlier attempts of `target` left, under new names: should one of them go on, it finds its directory gone. The caller uses or
+ * removes them.
+ */
+export async function adoptAttempts(scratch: string, target: string): Promise<string[]> {
+  const prefix = `${basename(target)}~`
+  const adopted: string[] = []
+  for (const name of await readdir(scratch)) {
+    if (!name.startsWith(prefix)) continue
+    const path = attemptPath(scratch, target)
+    await rename(join(scratch, name), path)
+    adopted.push(path)
+  }
+  return adopted
+}
+
+/** Puts what an attempt made in its place, durably. */
+export async function publishAttempt(attempt: string, target: string): Promise<void> {
+  await syncPath(attempt)
+  await renameUnlessTaken(attempt, target)
+  await syncPath(dirname(target))
+}
+
+export function attemptPath(scratch: string, target: string): string {
   return join(scratch, `${basename(target)}~${randomBytes(6).toString('hex')}`)
 }
 

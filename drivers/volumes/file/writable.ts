@@ -11,6 +11,12 @@ export async function writableChain(layout: Layout, directory: string): Promise<
   await clearScratch(layout.scratch, directory)
   const chain = await needChain(directory, 'volume')
   if (!chain.frozen) return chain
+  await addLayer(layout, directory, chain)
+  return needChain(directory, 'volume')
+}
+
+/** Puts an empty layer over the chain, unless there is one. */
+export async function addLayer(layout: Layout, directory: string, chain: Chain): Promise<void> {
   await withAttempt(layout.scratch, directory, async (attempt) => {
     const overlay = await createOverlay(attempt, chain.top, chain.sizeBytes)
     // Not rename: if another attempt has put an overlay there and written to it, it must stay.
@@ -19,5 +25,4 @@ export async function writableChain(layout: Layout, directory: string): Promise<
     })
   })
   await syncPath(directory)
-  return needChain(directory, 'volume')
 }

@@ -7,17 +7,21 @@ const WRITE_PERMISSION_BYTE = 101
 const LOCK = /^\d+: \S+ +\S+ +\S+ +\S+ ([0-9a-f]+):([0-9a-f]+):(\d+) (\d+) (\d+|EOF)$/
 
 /**
- * Does a qemu process on this host have the file open for writing? (`qemu-img info` does not tell: two openers of a raw image share
- * it without a word.) Elsewhere than on Linux nobody can say: false.
+ * Does a qemu process on this host have one of the files open for writing? (`qemu-img info` does not tell: two openers of a raw image
+ * share it without a word.) Elsewhere than on Linux nobody can say: false.
  */
-export async function isOpenForWriting(path: string): Promise<boolean> {
-  const { ino, dev } = await stat(path, { bigint: true })
+export async function isOpenForWriting(paths: readonly string[]): Promise<boolean> {
+  const files = await Promise.all(paths.map((path) => ifPresent(stat(path, { bigint: true }))))
   const locks = (await ifPresent(readFile('/proc/locks', 'latin1'))) ?? ''
   return locks.split('\n').some((line) => {
     const [, major, minor, inode, first, last] = LOCK.exec(line) ?? []
-    if (inode === undefined || BigInt(inode) !== ino || !sameDevice(dev, `${major}`, `${minor}`)) return false
-    return Number(first) <= WRITE_PERMISSION_BYTE && (last === 'EOF' || Number(last) >= WRITE_PERMISSION_BYTE)
+    if (inode === undefined || !includesWriteByte(Number(first), `${last}`)) return false
+    return files.some((file) => file?.ino === BigInt(inode) && sameDevice(file.dev, `${major}`, `${minor}`))
   })
+}
+
+function includesWriteByte(first: number, last: string): boolean {
+  return first <= WRITE_PERMISSION_BYTE && (last === 'EOF' || Number(last) >= WRITE_PERMISSION_BYTE)
 }
 
 /** btrfs, overlays and network file systems show stat(2) another device than the lock table, both with major 0: the inode must do. */

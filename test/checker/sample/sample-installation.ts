@@ -34,6 +34,7 @@ export interface Sample {
 const SIZE_BYTES = 1024 * 1024
 
 const TABLES = `
+  create table attachments (id, volume_id);
   create table volumes (id, project_id, status, size_bytes, backend);
   create table snapshots (id, project_id, status, size_bytes, backend, volume_id);
   create table images (id, project_id, status, store, size_bytes, checksum, os_hash_algo, os_hash_value);

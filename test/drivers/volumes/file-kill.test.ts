@@ -263,7 +263,8 @@ async function makeWorld(): Promise<World> {
 /** True when the process died in the call; false when the call ended first. */
 async function dieInCall(path: string, method: string, args: object, nth: number): Promise<boolean> {
   const script = fileURLToPath(new URL('dying-call.ts', import.meta.url))
-  const child = spawn(process.execPath, [script, path, method, JSON.stringify(args), `${nth}`], {
+  const config = JSON.stringify({ driver: 'file', path })
+  const child = spawn(process.execPath, [script, config, method, JSON.stringify(args), `${nth}`], {
     stdio: 'inherit',
   })
   const [code, signal] = (await once(child, 'exit')) as [number | null, string | null]

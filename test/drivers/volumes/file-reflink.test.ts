@@ -22,7 +22,13 @@ describe.runIf(mounted !== undefined)('on a file system with reflink', () => {
   test('every volume and snapshot is one raw file, however often it is snapshotted', async () => {
     const { path, driver } = await openHere()
     const volumeId = randomUUID()
-    expect(driver.capabilities).toEqual({ clone: true, reflink: true, changedRanges: true })
+    expect(driver.capabilities).toEqual({
+      clone: true,
+      reflink: true,
+      changedRanges: true,
+      onlineSnapshot: true,
+      onlineExtend: false,
+    })
     await driver.createVolume({ volumeId, sizeBytes: 2 * MiB })
     for (let round = 1; round <= 20; round++) {
       await writePattern(await driver.openVolume({ volumeId, access: 'write' }), {

@@ -61,7 +61,7 @@ test('while its directory is not there, as a share that is not mounted, nothing 
   expect(await driver.list()).toEqual({ volumeIds: [volumeId], snapshots: [ref] })
 })
 
-test('a volume that a qemu process has open for writing is not snapshotted, extended or reverted; one that is read is snapshotted', async () => {
+test('a volume that a qemu process has open for writing is not snapshotted, extended, reverted, deleted or attached; one that is read is snapshotted', async () => {
   const { driver, volumeId, write } = await openHere()
   await write(1)
   const holdOpen = async (access: 'read' | 'write') => {
@@ -78,9 +78,12 @@ test('a volume that a qemu process has open for writing is not snapshotted, exte
     driver.createSnapshot(ref),
     driver.extendVolume({ volumeId, sizeBytes: 4 * MiB }),
     driver.revertVolume({ ...ref, sizeBytes: 2 * MiB }),
+    driver.deleteVolume({ volumeId }),
+    driver.detachVolume({ volumeId }),
+    driver.attachVolume({ volumeId }),
   ])
   for (const call of calls) {
-    const reason = { kind: 'busy', message: expect.stringMatching(/open for writing/) as string }
+    const reason = { kind: 'inUse', message: expect.stringMatching(/open for writing/) as string }
     expect(call).toMatchObject({ status: 'rejected', reason })
   }
   await writer.stop()

@@ -96,6 +96,22 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
       cancelled: { status: 'available', sizeBytes: SIZE_BYTES, bytes: 'zeroes' },
     },
   },
+  'attach-volume': {
+    start: ({ client, unattachedId }) => client.attachVolume(unattachedId, {}),
+    leaves: {
+      succeeded: { status: 'in-use', bytes: 'zeroes' },
+      failed: { status: 'available', bytes: 'zeroes' },
+      cancelled: { status: 'available', bytes: 'zeroes' },
+    },
+  },
+  'detach-volume': {
+    start: ({ client, attachedId }) => client.detachVolume(attachedId),
+    leaves: {
+      succeeded: { status: 'available', bytes: 'zeroes' },
+      failed: { status: 'in-use', bytes: 'zeroes' },
+      cancelled: { status: 'in-use', bytes: 'zeroes' },
+    },
+  },
   'revert-to-snapshot': {
     start: ({ client, reverted: { volumeId, snapshotId } }) => client.revertVolume(volumeId, { snapshotId }),
     commitsAtOnce: true,

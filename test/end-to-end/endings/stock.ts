@@ -33,6 +33,9 @@ export interface Stock {
   /** Volumes of zeroes. */
   readonly restoredId: string
   readonly reimagedId: string
+  readonly unattachedId: string
+  /** Nobody has it open. */
+  readonly attachedId: string
   /** Its snapshot is all zeroes. */
   readonly reverted: { readonly volumeId: string; readonly snapshotId: string }
 }
@@ -67,12 +70,15 @@ export async function makeStock(installation: Installation): Promise<Stock> {
       blank(),
       uploadImage(installation, zeroesFile, 'raw'),
     ])
+  const [unattachedId, attachedId] = await Promise.all([blank(), blank()])
+  await done(client.attachVolume(attachedId, {}))
   const unusedSnapshotId = await snapshotOf(volumeId)
   await done(client.reimageVolume(revertedId, { imageId }))
   return {
     ...{ client, imageFile, imageId, unusedImageId, volumeId, snapshotId, unusedSnapshotId },
     unusedCinderBackupId,
     ...{ backupId, unusedBackupId, uploadedId, migratedId, deletedId, extendedId, restoredId, reimagedId },
+    ...{ unattachedId, attachedId },
     reverted: { volumeId: revertedId, snapshotId: revertedSnapshotId },
     sha256: { image: await sha256OfFile(imageFile), zeroes: await sha256OfFile(zeroesFile) },
   }

@@ -1,0 +1,3 @@
+import { describeKills } from './online-kills.ts'
+
+describeKills(1)
