@@ -55,7 +55,8 @@ class Walk {
       // A record that was deleted or aborted while we read it protects nothing any more. One that stands must be read completely.
       const now = await readRecord(this.#repository, this.#domain, stored.value.backupId)
       if (!(error instanceof DriverError) || now?.version === stored.version) throw error
-      if (now?.value.state === 'committed') throw error
+      // One that was open then is marked again when it counts.
+      if (stored.value.state === 'committed' && now?.value.state === 'committed') throw error
     }
   }
 

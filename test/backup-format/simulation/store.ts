@@ -17,6 +17,8 @@ export class Store {
 
   copy(): Store {
     const copy = new Store()
+    // No version may come twice.
+    copy.#writes = this.#writes
     for (const [key, stored] of this.#objects) copy.#objects.set(key, stored)
     return copy
   }
