@@ -102,7 +102,7 @@ it(
     const done = new Map<string, number>()
     const live = async (steps: readonly ({ action: string } & Choice)[]) => {
       const own = new MemoryTarget(new Map(target.objects))
-      const repository = { ...empty, target: own }
+      const repository = { ...empty, target: own, epochs: { newest: 0 } }
       const volume = Buffer.alloc(5 * STEP_BYTES)
       const world: World = {
         repository,

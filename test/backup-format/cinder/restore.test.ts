@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { beforeAll, describe, expect, it } from 'vitest'
 import type { CinderStore } from '../../../backup-format/cinder/store.ts'
-import { openCinderStore, storeFactoryUrl } from '../../../drivers/backups/cinder/registry.ts'
+import { openCinderStore, storeFactoryUrl } from '../../../drivers/cinder/registry.ts'
 import { MiB } from '../../../domain/sizes.ts'
 import { type CinderPlace, startCinder } from '../../support/cinder/cinder-service.ts'
 import { startMinio, startVersityGw } from '../../support/s3-servers.ts'

@@ -4,12 +4,12 @@ import { copyFile, type FileHandle, open, realpath, rename, unlink } from 'node:
 import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { CinderStore, StoreBody } from '../../../backup-format/cinder/store.ts'
-import { fileError } from '../../../block-io/file-errors.ts'
-import { DriverError } from '../../../domain/errors.ts'
-import { makeFolder, requireFolder, syncFolder, whileThere } from '../directory/folders.ts'
-import { prepareTempFolder, tempPath } from '../directory/temp-files.ts'
-import { walk } from '../directory/walk.ts'
+import type { CinderStore, StoreBody } from '../../backup-format/cinder/store.ts'
+import { fileError } from '../../block-io/file-errors.ts'
+import { DriverError } from '../../domain/errors.ts'
+import { makeFolder, requireFolder, syncFolder, whileThere } from '../backups/directory/folders.ts'
+import { prepareTempFolder, tempPath } from '../backups/directory/temp-files.ts'
+import { walk } from '../backups/directory/walk.ts'
 
 export function openDirectoryStore(root: string): CinderStore {
   let prepared: Promise<void> | undefined

@@ -1,5 +1,5 @@
-import type { CinderStore } from '../../../backup-format/cinder/store.ts'
-import type { TargetSpec } from '../../../backup-format/target.ts'
+import type { CinderStore } from '../../backup-format/cinder/store.ts'
+import type { TargetSpec } from '../../backup-format/target.ts'
 import { openDirectoryStore } from './directory-store.ts'
 
 /** Connects to nothing yet; the first call does. Worker threads import this module by its URL. */

@@ -8,10 +8,10 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
-import type { CinderStore, ReadOptions, StoreBody } from '../../../backup-format/cinder/store.ts'
-import { createClient, type S3Spec } from '../s3/client.ts'
-import { asDriverError, isMissing } from '../s3/errors.ts'
-import { withRetries } from '../s3/retries.ts'
+import type { CinderStore, ReadOptions, StoreBody } from '../../backup-format/cinder/store.ts'
+import { createClient, type S3Spec } from '../backups/s3/client.ts'
+import { asDriverError, isMissing } from '../backups/s3/errors.ts'
+import { withRetries } from '../backups/s3/retries.ts'
 
 export function openS3Store(spec: S3Spec): CinderStore {
   const client = createClient(spec)
