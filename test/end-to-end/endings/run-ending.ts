@@ -95,7 +95,7 @@ async function leftBy(scene: Scene, { resourceType, resourceId: id }: Operation)
     switch (resourceType) {
       case 'volume': {
         const { status, sizeBytes, backend } = await client.showVolume(id)
-        if (status !== 'available') return { status, sizeBytes }
+        if (status !== 'available' && status !== 'in-use') return { status, sizeBytes }
         const folder = backend === 'files' ? 'volumes' : backend
         return { status, sizeBytes, sha256: await volumeSha256(scene.inData(folder, 'volumes', id)) }
       }

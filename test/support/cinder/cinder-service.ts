@@ -67,7 +67,7 @@ export interface CinderService extends AsyncDisposable {
 /** Takes about 4 s. */
 export async function startCinder(place: CinderPlace): Promise<CinderService> {
   const setup = { ...driverOf(place), database: join(await tempDir(), 'cinder.db') }
-  const [file, ...args] = [...dieWithUs(), cinderPython.command, PROGRAM, JSON.stringify(setup)]
+  const [file, ...args] = [...dieWithUs(), cinderPython.command, PROGRAM]
   const child = execa(file, args, {
     env: cinderPython.env,
     stdin: 'pipe',
@@ -80,6 +80,8 @@ export async function startCinder(place: CinderPlace): Promise<CinderService> {
     if (line.done !== true) return JSON.parse(line.value)
     throw new Error(`Cinder ended: ${String((await child).stderr).slice(-2000)}`)
   }
+  // Not as an argument: it has credentials.
+  child.stdin.write(`${JSON.stringify(setup)}\n`)
   await answer()
   let turn: Promise<unknown> = Promise.resolve()
   const ask = <T>(request: object): Promise<T> => {

@@ -1,6 +1,6 @@
 """A Cinder backup service reduced to what reads and writes backups: its own driver, objects and database, none of them replaced.
 
-Started with a JSON object {driver, database, options}; then one JSON request a line on stdin, one JSON answer a line on stdout.
+The first line on stdin is a JSON object {driver, database, options}; then one JSON request a line, one JSON answer a line on stdout.
 """
 
 import inspect
@@ -119,7 +119,7 @@ class Service:
 
 
 def main():
-    service = Service(**json.loads(sys.argv[1]))
+    service = Service(**json.loads(sys.stdin.readline()))
     print(json.dumps({'ready': True}), flush=True)
     for line in sys.stdin:
         request = json.loads(line)
