@@ -11,6 +11,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import { attempted } from './attempt.ts'
+import { keepIfThere } from './keep-if-there.ts'
 import { containerOf, requireLocation, withCinderStore } from './cinder-store.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
@@ -63,7 +64,10 @@ async function scan(
       throw error
     })
     if (found === undefined) damaged += 1
-    else if (await recordFound(deps.database, found, { projectId, userId, target })) added += 1
+    else if (await recordFound(deps.database, found, { projectId, userId, target })) {
+      const isThere = () => readBackup(store, location, signal)
+      if (await keepIfThere(deps.database, found.id, isThere)) added += 1
+    }
   }
   await pMap(locations, record, { concurrency: LIMITS.cinderScans, signal })
   return { path: 'scan', found: locations.length, added, damaged }

@@ -1,6 +1,6 @@
 import { keepFailing } from '../backup-format/keep-failing.ts'
 import pMap from 'p-map'
-import { type BackupRecord, readRecord } from '../backup-format/record.ts'
+import { type BackupRecord, readCommitted, readRecord } from '../backup-format/record.ts'
 import { listDomains, type Repository } from '../backup-format/repository.ts'
 import { recordsPrefix } from '../backup-format/names.ts'
 import { enterBackup } from '../database/operations/enter-backup.ts'
@@ -10,6 +10,7 @@ import { LIMITS } from '../domain/limits.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import type { RunningAttempt } from './attempt.ts'
 import { foundBackup } from './found-backup.ts'
+import { keepIfThere } from './keep-if-there.ts'
 
 interface Import {
   readonly target: string
@@ -30,7 +31,11 @@ export async function importBackups(
       if (record !== undefined && record.state !== 'committed') return
       const found = record === undefined ? undefined : foundBackup(record, target)
       if (found === undefined) counts.unreadable += 1
-      else counts[(await enterBackup(database, found)) ? 'imported' : 'known'] += 1
+      else if (!(await enterBackup(database, found))) counts.known += 1
+      else {
+        const isThere = () => readCommitted(repository, domain, found.id)
+        if (await keepIfThere(database, found.id, isThere)) counts.imported += 1
+      }
       const seen = counts.imported + counts.known + counts.unreadable
       attempt.progress({ phase: 'importing', doneBytes: 0, totalBytes: 0, movedBytes: seen })
     }

@@ -39,3 +39,13 @@ export async function enterBackup(database: Database, found: FoundBackup): Promi
     .executeTakeFirstOrThrow()
   return entered.numInsertedOrUpdatedRows === 1n
 }
+
+/** Takes back a row that was entered a moment ago: the backup was being deleted meanwhile. One that somebody uses stays. */
+export async function withdrawBackup(database: Database, id: string): Promise<void> {
+  await database
+    .deleteFrom('backups')
+    .where('id', '=', id)
+    .where('status', '=', 'available')
+    .where('id', 'not in', (eb) => eb.selectFrom('operationResources').select('resourceId'))
+    .execute()
+}

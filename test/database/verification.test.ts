@@ -1,5 +1,6 @@
 /** What a look at a backup changes, and which looks happen by themselves. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { keepIfThere } from '../../activities/keep-if-there.ts'
 import type { Database } from '../../database/open.ts'
 import { enterBackup } from '../../database/operations/enter-backup.ts'
 import { requestBackup } from '../../database/requests/backups.ts'
@@ -8,6 +9,7 @@ import { requestVerification, type VerifyRequest } from '../../database/requests
 import { startPlannedRun } from '../../database/schedules/start-run.ts'
 import { verifyDue } from '../../database/schedules/verification.ts'
 import { createSchedule } from '../../database/schedules/write.ts'
+import { DriverError } from '../../domain/errors.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { actor, finish, PLACES, temporaryDatabase } from './database-fixture.ts'
 
@@ -128,4 +130,19 @@ test('a backup that is found in a target is entered once, and what is known stay
   expect(await enterBackup(database, { ...found, id: '../etc' })).toBe(false)
   expect(await row(found.id)).toMatchObject({ status: 'available', isIncremental: 1, metadata: '{"a":"b"}' })
   expect(await row(id)).toMatchObject({ projectId: 'p1' })
+})
+
+test('a row is withdrawn when its backup was deleted before it was entered, and stays when somebody uses it', async () => {
+  const [gone, used] = [await backup(), await backup()]
+  await requestVerification(database, actor(), PLACES, {
+    backupId: used,
+    level: 'content',
+    samplePercent: 100,
+  })
+  const lost = () => Promise.reject(new DriverError('notFound', 'gone'))
+  const away = () => Promise.reject(new DriverError('transient', 'away'))
+  expect(await keepIfThere(database, gone, () => Promise.resolve())).toBe(true)
+  await expect(keepIfThere(database, used, away)).rejects.toMatchObject({ kind: 'transient' })
+  expect(await keepIfThere(database, gone, lost)).toBe(false)
+  expect(await database.selectFrom('backups').select('id').execute()).toEqual([{ id: used }])
 })
