@@ -57,8 +57,10 @@ export async function requestRun(
   )
   const key = { scheduleId, scheduledAt }
   let refusal: RequestError | undefined
-  for (const run of (await runsAt(database, key)).filter(isWaiting))
-    refusal ??= await startBackup(database, { schedule, run, places, actor, nowMs })
+  for (const run of (await runsAt(database, key)).filter(isWaiting)) {
+    const refused = await startBackup(database, { schedule, run, places, actor, nowMs })
+    refusal ??= refused
+  }
   const runs = await runsAt(database, key)
   if (runs.some(({ outcome }) => outcome === 'started')) return runs
   throw refusal ?? new RequestError(409, 'runRefused', runs[0]?.reason ?? 'The run is no longer known.')

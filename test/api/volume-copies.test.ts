@@ -114,7 +114,7 @@ test('A backup is restored into a volume that is large enough, exists and is ava
     code: 'backupNotFound',
   })
   await database.updateTable('volumes').set({ status: 'in-use' }).where('id', '=', origin).execute()
-  expect(await refused({ volumeId: origin })).toEqual({ status: 409, code: 'invalidStatus' })
+  expect(await refused({ volumeId: origin })).toEqual({ status: 409, code: 'volumeInUse' })
   expect(await client.showVolume(small)).toMatchObject({ status: 'available' })
 })
 
