@@ -28,6 +28,8 @@ test('the benchmarks are listed by name', async () => {
     'image-to-volume',
     'backup',
     'restore',
+    'incremental',
+    'sparse',
     'scan',
     'recovery',
     'collect',
