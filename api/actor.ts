@@ -1,21 +1,22 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
+import type { Actor } from '../database/operations/accept.ts'
 import { RequestError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { Actor } from '../database/operations/accept.ts'
+import { callerOf } from './identity/caller.ts'
 import { quoted } from './validation-message.ts'
 
-const ID = /^[A-Za-z0-9_-]{1,64}$/
 const REQUEST_ID = new RegExp(`^req-[A-Za-z0-9-]{1,${LIMITS.requestIdLengthMax}}$`)
 const IDEMPOTENCY_KEY = new RegExp(`^[\\x21-\\x7e]{1,${LIMITS.idempotencyKeyLengthMax}}$`)
 
-/** Who asks, from the headers. Throws RequestError 400 for one that is malformed. */
+/** The caller, as the database notes who asked. Throws RequestError 400 for a malformed idempotency key. */
 export function actorOf(request: FastifyRequest): Actor {
-  const idempotencyKey = header(request, 'idempotency-key', IDEMPOTENCY_KEY)
+  const { projectId, userId } = callerOf(request)
+  const idempotencyKey = idempotencyKeyOf(request)
   return {
-    projectId: header(request, 'x-project-id', ID) ?? 'default',
-    userId: header(request, 'x-user-id', ID) ?? 'local',
+    projectId,
+    userId,
     requestId: request.id,
     ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
   }
@@ -27,13 +28,13 @@ export function requestIdOf(message: Pick<IncomingMessage, 'headers'>): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : `req-${randomUUID()}`
 }
 
-function header(request: FastifyRequest, name: string, pattern: RegExp): string | undefined {
-  const value = request.headers[name]
+function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const value = request.headers['idempotency-key']
   if (value === undefined) return undefined
-  if (typeof value === 'string' && pattern.test(value)) return value
+  if (typeof value === 'string' && IDEMPOTENCY_KEY.test(value)) return value
   throw new RequestError(
     400,
     'invalidHeader',
-    `Expected header ${name} to match ${pattern.source}, got ${quoted(value)}.`,
+    `Expected header idempotency-key to match ${IDEMPOTENCY_KEY.source}, got ${quoted(value)}.`,
   )
 }

@@ -11,6 +11,7 @@ import { answerClientError, answerError } from './error-answer.ts'
 import { guardOrigin } from './guards.ts'
 import { healthRoutes } from './health.ts'
 import { HttpError } from './http-error.ts'
+import { authenticateCallers } from './identity/authenticate.ts'
 import { nativeRoutes } from './native/routes.ts'
 import { OPENAPI_OPTIONS } from './openapi.ts'
 import { EventBell } from './streams/event-bell.ts'
@@ -43,6 +44,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   guardOrigin(app, deps.allowedHosts ?? [])
   answerUnknownRoutes(app)
   logRequests(app)
+  authenticateCallers(app, deps)
   app.addHook('preClose', async () =>
     closing.abort(new HttpError(503, 'closing', 'The service is being stopped.')),
   )

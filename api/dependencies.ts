@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Database } from '../database/open.ts'
 import type { PlaceNames } from '../database/requests/places.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
+import type { Authentication } from './identity/authenticate.ts'
 
 interface OperationKey {
   readonly operationId: string
@@ -19,6 +20,9 @@ export interface ApiDependencies {
   readonly retry: (key: OperationKey) => Promise<void>
   /** Throws RequestError 404 or 409. */
   readonly abandon: (key: OperationKey) => Promise<void>
+  readonly authentication: Authentication
+  /** `https://cloud.example.org`: what links begin with; default: the host that the request named. */
+  readonly publicUrl?: string
   readonly places: PlaceNames
   readonly imageStores: ReadonlyMap<string, ImageStore>
   readonly webhooks: WebhookRules

@@ -54,13 +54,13 @@ export class OperationOverError extends Error {
 /** A request that cannot be accepted: answered with 4xx, and nothing was created. */
 export class RequestError extends Error {
   override readonly name = 'RequestError'
-  readonly status: 400 | 403 | 404 | 409 | 410 | 413
+  readonly status: 400 | 401 | 403 | 404 | 409 | 410 | 413
   readonly code: string
   /** For 409: the operation that holds the resource. */
   readonly holderOperationId: string | undefined
 
   constructor(
-    status: 400 | 403 | 404 | 409 | 410 | 413,
+    status: 400 | 401 | 403 | 404 | 409 | 410 | 413,
     code: string,
     message: string,
     holderOperationId?: string,

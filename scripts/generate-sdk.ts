@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { compile, type JSONSchema } from 'json-schema-to-typescript'
 import { pino } from 'pino'
 import { createApi } from '../api/app.ts'
+import { noAuthentication } from '../api/identity/none.ts'
 import type { OpenApiDocument } from '../api/openapi.ts'
 import { openDatabase } from '../database/open.ts'
 
@@ -35,6 +36,7 @@ async function describeApi(): Promise<OpenApiDocument> {
     cancel: () => Promise.resolve(),
     retry: () => Promise.resolve(),
     abandon: () => Promise.resolve(),
+    authentication: noAuthentication,
     places: { backends: [], stores: [], targets: [], cinderTargets: {} },
     imageStores: new Map(),
     webhooks: { checkUrl: (url) => url, secretOf: () => ({ secret: '', fingerprint: '' }) },

@@ -3,6 +3,7 @@ import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
+import { openstackClients } from './setup/openstack-clients.ts'
 import { postgres } from './setup/postgres.ts'
 import { pythonReader } from './setup/python.ts'
 import { qemu } from './setup/qemu.ts'
@@ -13,7 +14,17 @@ import { temporalServer, temporalSqlTool, temporalWebUi } from './setup/temporal
 
 const args = process.argv.slice(2)
 const cluster = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi] : []
-const components = [qemu, temporal, postgres, versitygw, minio, cinder, pythonReader, debianImage]
+const components = [
+  qemu,
+  temporal,
+  postgres,
+  versitygw,
+  minio,
+  cinder,
+  openstackClients,
+  pythonReader,
+  debianImage,
+]
 await setUp([...components, ...cluster])
 
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])

@@ -1,4 +1,5 @@
 import { createApi } from '../api/app.ts'
+import { noAuthentication } from '../api/identity/none.ts'
 import { cancelOperation } from '../client/cancel.ts'
 import { dispatchOperation } from '../client/dispatcher.ts'
 import { abandonOperation } from '../client/recovery.ts'
@@ -27,6 +28,7 @@ export async function runApiServer(config: Config): Promise<void> {
     cancel: (key) => cancelOperation(client, database, key),
     retry: (key) => retryOperation(client, database, key),
     abandon: (key) => abandonOperation(client, database, key),
+    authentication: noAuthentication,
     places: placeNames(config),
     imageStores: await openStores(config),
     webhooks: await webhookRules(config),

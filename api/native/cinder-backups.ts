@@ -26,6 +26,7 @@ function scanRoute(app: App, context: ApiContext): void {
   app.post(
     '/targets/:name/scan',
     {
+      config: { rule: 'admin' },
       schema: {
         tags: ['targets'],
         summary: 'Find the backups that Cinder keeps in a target',

@@ -31,6 +31,7 @@ export function controlRoutes(app: App, context: ApiContext): void {
   app.patch(
     '/backends/:name',
     {
+      config: { rule: 'admin' },
       schema: {
         tags: ['backends'],
         summary: 'Pause and resume all operations on a backend, or limit the rate that they share',

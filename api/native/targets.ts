@@ -21,6 +21,7 @@ export function targetRoutes(app: App, context: ApiContext): void {
   app.post(
     '/targets/:name/collect',
     {
+      config: { rule: 'admin' },
       schema: {
         tags: ['targets'],
         summary: 'Remove from a target what no backup needs any more',
@@ -39,6 +40,7 @@ export function targetRoutes(app: App, context: ApiContext): void {
   app.post(
     '/targets/:name/import',
     {
+      config: { rule: 'admin' },
       schema: {
         tags: ['targets'],
         summary: 'Enter backups that the target has, of every project, and the database does not know',

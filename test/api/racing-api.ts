@@ -1,6 +1,7 @@
 /** `node racing-api.ts <place of the database, as JSON>`: an API in a process of its own. Prints its port; ends with its standard input. */
 import { pino } from 'pino'
 import { createApi } from '../../api/app.ts'
+import { noAuthentication } from '../../api/identity/none.ts'
 import { type DatabasePlace, openDatabase } from '../../database/open.ts'
 import { PLACES } from '../database/database-fixture.ts'
 
@@ -16,6 +17,7 @@ const app = createApi({
   cancel: unused,
   retry: unused,
   abandon: unused,
+  authentication: noAuthentication,
   places: PLACES,
   imageStores: new Map(),
   webhooks: { checkUrl: notARace, secretOf: notARace },

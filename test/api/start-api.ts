@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { onTestFinished } from 'vitest'
 import { createApi } from '../../api/app.ts'
+import { noAuthentication } from '../../api/identity/none.ts'
 import type { ApiDependencies } from '../../api/dependencies.ts'
 import type { Config } from '../../config/config.ts'
 import { type Database, type DatabasePlace, openDatabase } from '../../database/open.ts'
@@ -44,6 +45,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     cancel: async (key) => void (await requestCancel(database, key)),
     retry: () => Promise.reject(new Error('Expected a test without Temporal not to retry')),
     abandon: (key) => requestAbandon(database, key),
+    authentication: noAuthentication,
     places: {
       backends: ['local'],
       stores: ['files'],
