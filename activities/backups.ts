@@ -11,6 +11,7 @@ import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
 import { collectOrPlan } from './collection.ts'
+import { isCinder } from './cinder-store.ts'
 import { commitToCinder, downloadFromCinder, uploadToCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { describeVolume } from './described-volume.ts'
@@ -78,10 +79,6 @@ export function createBackupActivities(deps: ActivityDependencies) {
         withRepository(deps, input.target, (repository) => collectOrPlan(deps, input, repository, attempt)),
       ),
   }
-}
-
-function isCinder(deps: ActivityDependencies, { target }: { target: string }): boolean {
-  return deps.cinderTargets.has(target)
 }
 
 async function upload(

@@ -6,6 +6,11 @@ import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 
+/** Whether a target has Cinder's format. */
+export function isCinder(deps: ActivityDependencies, { target }: { target: string }): boolean {
+  return deps.cinderTargets.has(target)
+}
+
 /** Opens a target in Cinder's format, runs the work, and closes it. */
 export async function withCinderStore<T>(
   deps: ActivityDependencies,

@@ -1,5 +1,7 @@
 import { BackupReader, layoutOf } from '../backup-format/backup-reader.ts'
-import { type VerifyFindings, verifyBackup } from '../backup-format/verify.ts'
+import { verifyCinderBackup } from '../backup-format/cinder/verify.ts'
+import { verifyBackup } from '../backup-format/verify.ts'
+import type { VerifyFindings, VerifyRequest } from '../backup-format/verify-request.ts'
 import type { BlockReader, DeviceSpec } from '../block-io/device.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -7,6 +9,7 @@ import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import type { VerifyLevel } from '../domain/verification.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
+import { isCinder, requireLocation, withCinderStore } from './cinder-store.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { importBackups } from './import-backups.ts'
 import { withRepository } from './repository.ts'
@@ -45,35 +48,50 @@ export function createVerificationActivities(deps: ActivityDependencies) {
   }
 }
 
-/** A checkpoint is the end of an index page. */
 async function verify(
   deps: ActivityDependencies,
   input: Input<'verify-backup'>,
   attempt: RunningAttempt,
   how: { readonly level: VerifyLevel; readonly volume?: DeviceSpec; readonly copy?: BlockReader },
 ): Promise<OperationResult> {
-  const targetSpec = place(deps.targets, 'target', input.target)
-  const { targetFactoryUrl } = deps
   const before = attempt.movedBytesBefore
   const phase = how.volume === undefined ? 'verifying' : 'comparing'
-  return withRepository(deps, input.target, async (repository) => {
-    const pageBytes = repository.chunkBytes * repository.pageEntries
-    const findings = await verifyBackup(repository, {
-      domain: backupDomain(input.projectId),
-      backupId: input.backupId,
-      ...how,
-      samplePercent: input.samplePercent,
-      seed: input.operationId,
-      // What differs from a volume leaves no marker: then all of it is looked at again.
-      resumeFromPage: how.volume === undefined ? Math.floor(attempt.resumeFromBytes / pageBytes) : 0,
-      signal: attempt.signal,
-      pace: (bytes) => attempt.pace(bytes),
-      threads: { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec },
-      onProgress: (progress) =>
-        attempt.progress({ ...progress, phase, movedBytes: before + progress.movedBytes }),
-      onPage: (page) => attempt.checkpoint(page * pageBytes),
-    })
-    return { path: input.level, ...describe(findings) }
+  const request: VerifyRequest = {
+    ...how,
+    samplePercent: input.samplePercent,
+    seed: input.operationId,
+    resumeFromBytes: attempt.resumeFromBytes,
+    signal: attempt.signal,
+    pace: (bytes) => attempt.pace(bytes),
+    onProgress: (progress) =>
+      attempt.progress({ ...progress, phase, movedBytes: before + progress.movedBytes }),
+    onCheckpoint: (bytes) => attempt.checkpoint(bytes),
+  }
+  const findings = await (isCinder(deps, input) ? verifyInCinder : verifyInRepository)(deps, input, request)
+  return { path: input.level, ...describe(findings) }
+}
+
+function verifyInRepository(
+  deps: ActivityDependencies,
+  { target, projectId, backupId }: Input<'verify-backup'>,
+  request: VerifyRequest,
+): Promise<VerifyFindings> {
+  const targetSpec = place(deps.targets, 'target', target)
+  const { targetFactoryUrl } = deps
+  const threads = { count: LIMITS.backupThreads, targetFactoryUrl, targetSpec }
+  return withRepository(deps, target, (repository) =>
+    verifyBackup(repository, { ...request, domain: backupDomain(projectId), backupId, threads }),
+  )
+}
+
+function verifyInCinder(
+  deps: ActivityDependencies,
+  { target, backupId }: Input<'verify-backup'>,
+  request: VerifyRequest,
+): Promise<VerifyFindings> {
+  return withCinderStore(deps, target, async (store, threads) => {
+    const location = await requireLocation(deps, store, backupId)
+    return verifyCinderBackup(store, { ...request, location, threads })
   })
 }
 
@@ -90,17 +108,6 @@ function withCopy<T>(
   })
 }
 
-function describe({
-  checkedChunks,
-  damagedChunks,
-  damagedPages,
-  healedChunks,
-}: VerifyFindings): OperationResult {
-  return {
-    checkedChunks,
-    damagedChunks,
-    damagedPages,
-    damagedObjects: damagedChunks + damagedPages,
-    healedChunks,
-  }
+function describe(findings: VerifyFindings): OperationResult {
+  return { ...findings, damagedObjects: findings.damagedChunks + findings.damagedPages }
 }

@@ -1,11 +1,8 @@
 /** Looks whether a backup could be restored, and leaves a marker for each object that is damaged. */
-import { createHash } from 'node:crypto'
 import pMap from 'p-map'
-import type { BlockReader, DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { VerifyLevel } from '../domain/verification.ts'
 import { pageRef, readPage } from './blob.ts'
 import { type ChunkFinding, createChunkVerify, type VerifyTask } from './chunk-verify.ts'
 import type { BackupRequest } from './commit.ts'
@@ -24,38 +21,16 @@ import {
 } from './quarantine.ts'
 import { type BackupRecord, readCommitted } from './record.ts'
 import type { Domain, Repository } from './repository.ts'
+import { isSampled } from './sample.ts'
 import type { ThreadTarget } from './thread-target.ts'
+import type { VerifyFindings, VerifyRequest } from './verify-request.ts'
 import type { VerifyThreadData } from './verify-thread.ts'
 
-export interface VerifyRequest extends BackupRequest {
-  readonly level: VerifyLevel
-  /** Of the chunks, 1 to 100: which ones, the seed decides, the same ones in every attempt. */
-  readonly samplePercent: number
-  readonly seed: string
-  /** Of level `restore`: the volume to which the backup was restored. */
-  readonly volume?: DeviceSpec
-  /** The same bytes in another repository: damaged chunks are healed with them. */
-  readonly copy?: BlockReader
-  /** Continues an earlier attempt: pages before this one were looked at, and what was found there has its markers. */
-  readonly resumeFromPage: number
-  readonly signal: AbortSignal
-  /** Waits until so many bytes may be moved. */
-  readonly pace: (bytes: number) => Promise<void>
-  readonly onProgress: (progress: { doneBytes: number; totalBytes: number; movedBytes: number }) => void
-  /** All pages before this one have been looked at. */
-  readonly onPage: (page: number) => Promise<void>
-  readonly threads?: ThreadTarget & { readonly count: number }
-}
-
-export interface VerifyFindings {
-  readonly checkedChunks: number
-  readonly damagedChunks: number
-  readonly damagedPages: number
-  readonly healedChunks: number
-}
+type Request = BackupRequest &
+  VerifyRequest & { readonly threads?: ThreadTarget & { readonly count: number } }
 
 /** Resolves to what was found, by earlier attempts, too. The backup itself cannot be read: DriverError `notFound`, `busy` or `corrupt`. */
-export async function verifyBackup(repository: Repository, request: VerifyRequest): Promise<VerifyFindings> {
+export async function verifyBackup(repository: Repository, request: Request): Promise<VerifyFindings> {
   const record = await readCommitted(repository, request.domain, request.backupId)
   const domain = await repository.domain(request.domain)
   const quarantined = await readQuarantined(repository, request.domain)
@@ -70,7 +45,7 @@ export async function verifyBackup(repository: Repository, request: VerifyReques
     for (let page = 0; page < record.pages.length; page += 1) {
       request.signal.throwIfAborted()
       await verification.page(page)
-      if (page >= request.resumeFromPage) await request.onPage(page + 1)
+      if (page >= verification.resumeFromPage) await request.onCheckpoint((page + 1) * verification.pageBytes)
     }
     return verification.findings
   } finally {
@@ -81,7 +56,7 @@ export async function verifyBackup(repository: Repository, request: VerifyReques
 
 interface Context {
   readonly repository: Repository
-  readonly request: VerifyRequest
+  readonly request: Request
   readonly record: BackupRecord & { readonly pages: readonly (string | null)[] }
   readonly domain: Domain
   readonly quarantined: Quarantined
@@ -93,22 +68,31 @@ class Verification {
   findings: VerifyFindings = { checkedChunks: 0, damagedChunks: 0, damagedPages: 0, healedChunks: 0 }
   #movedBytes = 0
 
+  readonly pageBytes: number
+  /** Pages before this one were looked at by an earlier attempt, and what was found there has its markers. */
+  readonly resumeFromPage: number
+
   constructor(context: Context) {
     this.#context = context
+    const { repository, request } = context
+    this.pageBytes = repository.pageEntries * repository.chunkBytes
+    // What differs from a volume leaves no marker: then all of it is looked at again.
+    this.resumeFromPage =
+      request.volume === undefined ? Math.floor(request.resumeFromBytes / this.pageBytes) : 0
   }
 
   async page(page: number): Promise<void> {
-    const { record, repository, request, quarantined } = this.#context
+    const { record, request, quarantined } = this.#context
     const name = record.pages[page] ?? null
     const entries = name === null ? [] : await this.#entries(page, name)
     const wanted = entries.filter(({ chunk, entry }) => this.#isWanted(chunk, entry))
     const look = async ({ chunk, entry }: { chunk: number; entry: Entry }) => {
-      if (page < request.resumeFromPage) this.#count(isQuarantined(quarantined, 'chunk', entry))
+      if (page < this.resumeFromPage) this.#count(isQuarantined(quarantined, 'chunk', entry))
       else await this.#settle(chunk, entry, await this.#finding(chunk, entry))
     }
     const concurrency = request.level === 'presence' ? LIMITS.targetRequests : this.#context.executor.capacity
     await pMap(wanted, look, { concurrency, signal: request.signal })
-    const endBytes = Math.min(record.sizeBytes, (page + 1) * repository.pageEntries * repository.chunkBytes)
+    const endBytes = Math.min(record.sizeBytes, (page + 1) * this.pageBytes)
     this.#progress(endBytes)
   }
 
@@ -140,7 +124,7 @@ class Verification {
   #isWanted(chunk: number, entry: Entry): boolean {
     const { request, quarantined } = this.#context
     if (request.level === 'quarantined') return isQuarantined(quarantined, 'chunk', entry)
-    return request.samplePercent >= 100 || percentile(`${request.seed} ${chunk}`) < request.samplePercent
+    return isSampled(request.seed, String(chunk), request.samplePercent)
   }
 
   #finding(chunk: number, entry: Entry): Promise<ChunkFinding> {
@@ -210,13 +194,8 @@ class Verification {
   }
 }
 
-/** Uniform over 0 to 100. */
-function percentile(text: string): number {
-  return (createHash('sha256').update(text).digest().readUInt32LE(0) / 2 ** 32) * 100
-}
-
 function startThreads(
-  { volume }: VerifyRequest,
+  { volume }: Request,
   { count, ...target }: ThreadTarget & { readonly count: number },
   setup: VerifyThreadData['setup'],
 ): Executor<VerifyTask, ChunkFinding> {

@@ -1,8 +1,10 @@
+import { CINDER_LIMITS } from './cinder-limits.ts'
 import { SCHEDULE_LIMITS } from './schedule-limits.ts'
 import { GiB, KiB, MiB, TiB } from './sizes.ts'
 
 /** Every named limit of the system, each with the reason for its number. */
 export const LIMITS = {
+  ...CINDER_LIMITS,
   ...SCHEDULE_LIMITS,
   /** Above any volume a single host can copy within the 24 h of a data activity, and below qemu's own limits. */
   volumeSizeMaxBytes: 64 * TiB,
@@ -292,34 +294,6 @@ export const LIMITS = {
   deletionBatch: 1000,
   /** A request for 1,000 deletions keeps a server busy for a second. */
   deletionBatchesInFlight: 4,
-  /** A Cinder backup's metadata object: 280,000 chunk objects, which is 14 TiB of full backup. All of it is in memory. */
-  cinderMetadataMaxBytes: 64 * MiB,
-  /** The largest object that Cinder's drivers for folders write has 1,999,994,880 bytes. */
-  cinderObjectMaxBytes: 2 * GiB,
-  /** Names and descriptions in Cinder's database have 255. */
-  cinderTextMaxLength: 4096,
-  /** Backups that build on each other. Cinder has no bound; each costs a request before a restore begins. */
-  cinderChainMax: 1000,
-  /** Of a file of hashes, all that is before the first one. */
-  cinderHeadBytes: 16 * KiB,
-  cinderShaBlockMaxBytes: 16 * MiB,
-  /** Hashes that are read at once, 288 KiB for 128 MiB of a volume, and how many such pages a thread keeps. */
-  cinderShaPageBlocks: 4096,
-  cinderShaPages: 8,
-  /** Output of a decompressor at a time: small, whatever its input claims. */
-  cinderDecodeBytes: 256 * KiB,
-  /** A piece of an object between decompressor, hash and volume. */
-  cinderPieceBytes: MiB,
-  /** Chunks of a backup in Cinder's format: Cinder's own size. Cinder holds one in memory, twice when it compresses; so do we. */
-  cinderChunkBytes: 52_428_800,
-  /** Chunks that are compressed at a time, each with up to 100 MiB of memory. */
-  cinderChunksInWork: 2,
-  /** The file of hashes is one object, and S3 takes 5 GiB in one piece: 2 TiB of a volume have 4.5 GiB. */
-  cinderExportMaxBytes: 2 * TiB,
-  /** Backups of a scan whose metadata are in memory at a time. */
-  cinderScans: 2,
-  /** An export record is one line of base64. */
-  cinderRecordMaxLength: 64 * KiB,
   /** Waiting for another compare-and-swap on a directory target: each takes milliseconds, 20 in line a second. */
   targetLockMs: 10_000,
   /** Temporary files of other machines cannot be told from live ones by their process; nobody writes 4 MiB for a day. */

@@ -12,7 +12,10 @@ export interface Verification {
   readonly samplePercent: number
 }
 
-/** What users read with a backup that is damaged. */
-export function damageReason(damagedObjects: number): string {
-  return `${damagedObjects} of its objects are damaged or missing. A backup of the volume heals what the volume still has.`
+/** What users read with a backup that is damaged. `damage`: what exactly, where a verification could tell and nothing heals it. */
+export function damageReason(damagedObjects: number, damage?: string): string {
+  const found = `${damagedObjects} of its objects are damaged or missing`
+  return damage === undefined
+    ? `${found}. A backup of the volume heals what the volume still has.`
+    : `${found}: ${damage}`
 }

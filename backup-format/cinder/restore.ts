@@ -1,22 +1,22 @@
-/** Reads a backup in Cinder's format, its whole chain at once, into a volume, or only to see whether it is good. */
+/** Reads a backup in Cinder's format, its whole chain at once, into a volume. */
 import pMap from 'p-map'
 import type { BlockWriter, DeviceSpec } from '../../block-io/device.ts'
 import { openWriter } from '../../block-io/writer.ts'
 import { DriverError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
-import { type Executor, inlineExecutor, threadExecutor } from '../executor.ts'
+import type { Executor } from '../executor.ts'
 import { createLine } from '../line.ts'
-import { createChunkRestore } from './chunk-restore.ts'
+import type { ChunkRead } from './chunk-read.ts'
 import type { BackupLocation } from '../../domain/cinder-names.ts'
 import { openCinderBackup, type OpenCinderBackup } from './open-backup.ts'
-import type { RestoreThreadData } from './restore-thread.ts'
+import { startReading } from './start-reading.ts'
 import type { CinderStore, ThreadStore } from './store.ts'
 import type { MapPart } from './volume-map.ts'
 
 export interface CinderRestoreRequest {
   readonly location: BackupLocation
-  /** At least as large as the backup; bytes beyond it become zero. Absent: everything is read and checked, and nothing written. */
-  readonly destination?: DeviceSpec
+  /** At least as large as the backup; bytes beyond it become zero. */
+  readonly destination: DeviceSpec
   /** It reads as zeroes wherever this restore has not written. */
   readonly freshTarget: boolean
   /** Everything below was written by an earlier attempt. */
@@ -50,14 +50,19 @@ export async function restoreCinderBackup(
   request.signal.throwIfAborted()
   const backup = await openCinderBackup(store, request.location, request.signal)
   const { destination } = request
-  if (destination !== undefined && destination.sizeBytes < backup.sizeBytes) {
+  if (destination.sizeBytes < backup.sizeBytes) {
     throw new DriverError(
       'invalid',
       `Expected a volume of at least ${backup.sizeBytes} bytes for this backup, got ${destination.sizeBytes}`,
     )
   }
-  const writer = destination === undefined ? undefined : await openWriter(destination)
-  const executor = startExecutor(store, request, backup, writer)
+  const writer = await openWriter(destination)
+  const executor = await startReading(store, {
+    into: { kind: 'write', device: destination, skipZeroes: request.freshTarget },
+    setup: { sha256: backup.sha256, strict: true },
+    signal: request.signal,
+    threads: request.threads,
+  })
   const inWork = createLine(executor.capacity)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
@@ -65,8 +70,7 @@ export async function restoreCinderBackup(
     const restore = new Restore(request, backup, writer, executor)
     const read = (part: MapPart) => inWork.pass(() => restore.read(part))
     await pMap(restore.parts(), read, { concurrency: executor.capacity, signal })
-    if (writer !== undefined && !request.freshTarget)
-      await writer.writeZeroes(backup.sizeBytes, writer.sizeBytes - backup.sizeBytes)
+    if (!request.freshTarget) await writer.writeZeroes(backup.sizeBytes, writer.sizeBytes - backup.sizeBytes)
     return {
       ...(await restore.finish()),
       backups: backup.chain.length,
@@ -76,15 +80,15 @@ export async function restoreCinderBackup(
     stop.abort()
     await executor.close()
     await inWork.empty()
-    await writer?.close()
+    await writer.close()
   }
 }
 
 class Restore {
   readonly #request: CinderRestoreRequest
   readonly #backup: OpenCinderBackup
-  readonly #writer: BlockWriter | undefined
-  readonly #executor: Executor<MapPart, number>
+  readonly #writer: BlockWriter
+  readonly #executor: Executor<MapPart, ChunkRead>
   readonly #inWork = new Set<MapPart>()
   /** Parts begin in the order of their offsets: what is not begun lies behind this. */
   #begunTo = 0
@@ -97,8 +101,8 @@ class Restore {
   constructor(
     request: CinderRestoreRequest,
     backup: OpenCinderBackup,
-    writer: BlockWriter | undefined,
-    executor: Executor<MapPart, number>,
+    writer: BlockWriter,
+    executor: Executor<MapPart, ChunkRead>,
   ) {
     this.#request = request
     this.#backup = backup
@@ -121,7 +125,7 @@ class Restore {
 
   async read(part: MapPart): Promise<void> {
     await this.#request.pace?.(part.object.length)
-    this.#movedBytes += await this.#executor.run(part)
+    this.#movedBytes += (await this.#executor.run(part)).movedBytes
     this.#inWork.delete(part)
     this.#objects += 1
     this.#doneBytes += bytesOf(part)
@@ -144,7 +148,7 @@ class Restore {
   #checkpoint(bytes: number): Promise<void> {
     this.#flushedTo = bytes
     this.#flushing = this.#flushing.then(async () => {
-      await this.#writer?.flush()
+      await this.#writer.flush()
       await this.#request.onCheckpoint?.(bytes)
     })
     return this.#flushing
@@ -153,17 +157,4 @@ class Restore {
 
 function bytesOf({ ranges }: MapPart): number {
   return ranges.reduce((sum, [from, to]) => sum + to - from, 0)
-}
-
-function startExecutor(
-  store: CinderStore,
-  { destination, freshTarget, threads, signal }: CinderRestoreRequest,
-  { sha256 }: OpenCinderBackup,
-  writer: BlockWriter | undefined,
-): Executor<MapPart, number> {
-  const setup = { sha256, skipZeroes: freshTarget }
-  if (threads === undefined) return inlineExecutor(createChunkRestore(store, writer, setup), signal)
-  const { count, ...threadStore } = threads
-  const data: RestoreThreadData = { store: threadStore, destination, setup }
-  return threadExecutor('cinder/restore-thread', data, count)
 }

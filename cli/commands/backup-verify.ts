@@ -79,5 +79,6 @@ export function copyCommand(backup: Command): void {
 function reportFindings({ result }: Operation): void {
   const damaged = Number(result?.damagedObjects ?? 0)
   say(`${Number(result?.checkedChunks ?? 0)} chunks looked at, ${damaged} objects damaged or missing`)
+  if (typeof result?.damage === 'string') say(result.damage)
   if (damaged > 0) throw new Concluded(EXIT.failed)
 }

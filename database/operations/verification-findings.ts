@@ -21,12 +21,13 @@ export async function writeFindings(
   const isWhole = level === 'quarantined' || (level !== 'presence' && samplePercent === 100)
   const damagedObjects = isWhole ? found : Math.max(found, before ?? 0)
   const isDamaged = damagedObjects > 0
+  const damage = typeof result.damage === 'string' ? result.damage : undefined
   await tx
     .updateTable('backups')
     .set({
       damagedObjects,
       verifiedAt: new Date().toISOString(),
-      failReason: isDamaged ? damageReason(damagedObjects) : null,
+      failReason: isDamaged ? damageReason(damagedObjects, damage) : null,
       ...(level === 'quarantined' ? {} : { verifyLevel: level }),
     })
     .where('id', '=', backupId)

@@ -8,7 +8,7 @@ import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import type { BackupRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace, requireOwnFormat } from './checks.ts'
+import { choosePlace } from './checks.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface VerifyRequest extends Verification {
@@ -42,7 +42,7 @@ export async function acceptVerification(
   const { projectId } = actor
   const { backupId, level, samplePercent, priority = PRIORITY.interactive } = request
   const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
-  requireOwnFormat('verify', backup)
+  requireHealable(backup, request)
   if (backup.status === 'error' && backup.damagedObjects === null)
     throw new RequestError(
       409,
@@ -62,6 +62,16 @@ export async function acceptVerification(
     artifacts: backend === null ? [] : [scratchVolume(backend, volumeId)],
     priority,
   })
+}
+
+/** Cinder's format has no place for marks of what is damaged, and its backups are not written to. */
+function requireHealable({ id, format }: BackupRow, { level, healFromBackupId }: VerifyRequest): void {
+  if (format === 'volflow' || (level !== 'quarantined' && healFromBackupId === undefined)) return
+  throw new RequestError(
+    400,
+    'otherFormat',
+    `Expected a backup in volflow's own format to heal it or to look at what was damaged before, but backup ${id} has Cinder's.`,
+  )
 }
 
 async function healerOf(

@@ -55,12 +55,13 @@ async function newOfSchedules(database: Database, nowMs: number): Promise<Due[]>
   }))
 }
 
-/** A backup that was finished since then may have brought the bytes that are missing. */
+/** A backup that was finished since then may have brought the bytes that are missing; in Cinder's format none does. */
 async function maybeHealed(database: Database): Promise<Due[]> {
   const rows = await database
     .selectFrom('backups')
     .select(['id', 'projectId', 'userId'])
     .where('status', '=', 'error')
+    .where('format', '=', 'volflow')
     .where('damagedObjects', '>', 0)
     .where('backups.id', 'not in', lookedAt(database))
     .where((eb) =>

@@ -3,7 +3,8 @@ import { collect } from '../../backup-format/collect.ts'
 import { deleteBackup } from '../../backup-format/delete.ts'
 import { readQuarantined } from '../../backup-format/quarantine.ts'
 import type { Repository } from '../../backup-format/repository.ts'
-import { type VerifyFindings, verifyBackup, type VerifyRequest } from '../../backup-format/verify.ts'
+import { verifyBackup } from '../../backup-format/verify.ts'
+import type { VerifyFindings, VerifyRequest } from '../../backup-format/verify-request.ts'
 import { writeFile } from 'node:fs/promises'
 import {
   backUp,
@@ -33,11 +34,11 @@ function verify(
     level: 'content',
     samplePercent: 100,
     seed: 'seed',
-    resumeFromPage: 0,
+    resumeFromBytes: 0,
     signal: new AbortController().signal,
     pace: async () => {},
     onProgress: () => {},
-    onPage: async () => {},
+    onCheckpoint: async () => {},
     ...more,
   })
 }
@@ -127,8 +128,10 @@ describe('a verification', () => {
     expect(whole.damagedChunks).toBeGreaterThan(2)
     const all = fetched.splice(0).length
     const pages: number[] = []
-    const onPage = async (page: number) => void pages.push(page)
-    expect(await verify(repository, backupId, { ...options, resumeFromPage: 4, onPage })).toEqual(whole)
+    const pageBytes = SHAPE.chunkBytes * SHAPE.pageEntries
+    const onCheckpoint = async (bytes: number) => void pages.push(bytes / pageBytes)
+    const resumed = { ...options, resumeFromBytes: 4 * pageBytes, onCheckpoint }
+    expect(await verify(repository, backupId, resumed)).toEqual(whole)
     expect(pages).toEqual([5, 6, 7, 8])
     expect(fetched.length).toBeLessThan(all)
   })
