@@ -1,4 +1,3 @@
-import { BackupReader, layoutOf } from '../backup-format/backup-reader.ts'
 import { verifyCinderBackup } from '../backup-format/cinder/verify.ts'
 import { verifyBackup } from '../backup-format/verify.ts'
 import type { VerifyFindings, VerifyRequest } from '../backup-format/verify-request.ts'
@@ -9,6 +8,7 @@ import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import type { VerifyLevel } from '../domain/verification.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
+import { withBackupReader } from './copy-source.ts'
 import { isCinder, requireLocation, withCinderStore } from './cinder-store.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { importBackups } from './import-backups.ts'
@@ -20,14 +20,14 @@ type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: 
 export function createVerificationActivities(deps: ActivityDependencies) {
   return {
     verifyBackup: (input: Input<'verify-backup'>): Promise<OperationResult> =>
-      attempted(deps.database, input.operationId, (attempt) =>
-        withCopy(deps, input, (copy) =>
-          verify(deps, input, attempt, {
-            level: input.level === 'restore' ? 'content' : input.level,
-            ...(copy === undefined ? {} : { copy }),
-          }),
-        ),
-      ),
+      attempted(deps.database, input.operationId, (attempt) => {
+        const level = input.level === 'restore' ? 'content' : input.level
+        const { healFrom, projectId } = input
+        if (healFrom === null) return verify(deps, input, attempt, { level })
+        return withBackupReader(deps, { ...healFrom, projectId }, (copy) =>
+          verify(deps, input, attempt, { level, copy }),
+        )
+      }),
 
     /** The volume to which the backup was restored, with the backup. */
     compareBackup: (input: Input<'verify-backup'> & { backend: string }): Promise<OperationResult> =>
@@ -92,19 +92,6 @@ function verifyInCinder(
   return withCinderStore(deps, target, async (store, threads) => {
     const location = await requireLocation(deps, store, backupId)
     return verifyCinderBackup(store, { ...request, location, threads })
-  })
-}
-
-/** Opens the backup from which damage is healed, where there is one. */
-function withCopy<T>(
-  deps: ActivityDependencies,
-  { healFrom, projectId }: Input<'verify-backup'>,
-  work: (copy: BlockReader | undefined) => Promise<T>,
-): Promise<T> {
-  if (healFrom === null) return work(undefined)
-  return withRepository(deps, healFrom.target, async (repository) => {
-    const key = { domain: backupDomain(projectId), backupId: healFrom.backupId }
-    return work(new BackupReader(repository.target, await layoutOf(repository, key)))
   })
 }
 

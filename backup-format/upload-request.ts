@@ -1,10 +1,11 @@
 import type { ByteRange, DeviceSpec } from '../block-io/device.ts'
 import type { BackupSource } from './backup-reader.ts'
+import type { CinderSource } from './cinder/backup-reader.ts'
 import type { UploadIdentity } from './open-upload.ts'
 import type { ThreadTarget } from './thread-target.ts'
 
-/** A volume, or a backup in another repository. */
-export type UploadSource = DeviceSpec | BackupSource
+/** A volume, or a backup in another repository or in Cinder's format. */
+export type UploadSource = DeviceSpec | BackupSource | CinderSource
 
 export interface UploadRequest extends UploadIdentity {
   readonly source: UploadSource

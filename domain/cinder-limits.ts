@@ -30,6 +30,13 @@ export const CINDER_LIMITS = {
   cinderScans: 2,
   /** An export record is one line of base64. */
   cinderRecordMaxLength: 64 * KiB,
+  /**
+   * Objects of a backup that is copied, each in a file without a name while its bytes are read: those of a chunk of ours, of which each
+   * 32 KiB may come from another one ...
+   */
+  cinderOpenObjects: 256,
+  /** ... and their bytes: two of the largest. */
+  cinderOpenBytes: 4 * GiB,
   /** Damaged ranges that a verification names; it counts them all. */
   cinderDamageTold: 10,
 } as const

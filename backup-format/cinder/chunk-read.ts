@@ -24,12 +24,12 @@ export interface ChunkReadSetup {
 }
 
 /** An object whose md5 or length is wrong, or that is not there: `corrupt`, and what the sink got must not stand. */
-export function createChunkRead(store: CinderStore, sink: ChunkSink, { sha256, strict }: ChunkReadSetup) {
+export function createChunkRead(store: CinderStore, { sha256, strict }: ChunkReadSetup) {
   const digest = sha256 === undefined ? undefined : createSha256Reader(store, sha256)
   const blockBytes = sha256?.blockBytes ?? SHA_BLOCK_BYTES
   const pieceBytes = blockBytes * Math.max(1, Math.floor(LIMITS.cinderPieceBytes / blockBytes))
 
-  return async ({ object, ranges }: MapPart, signal: AbortSignal): Promise<ChunkRead> => {
+  return async ({ object, ranges }: MapPart, sink: ChunkSink, signal: AbortSignal): Promise<ChunkRead> => {
     let at = object.offset
     let movedBytes = 0
     const different: ByteRange[] = []

@@ -16,7 +16,7 @@ export type SinkSpec =
   | { readonly kind: 'write'; readonly device: DeviceSpec; readonly skipZeroes: boolean }
   | { readonly kind: 'compare'; readonly device: DeviceSpec }
 
-export async function openSink(spec: SinkSpec): Promise<{ sink: ChunkSink; close(): Promise<void> }> {
+export async function openSink(spec: SinkSpec): Promise<{ sink: ChunkSink; close: () => Promise<void> }> {
   if (spec.kind === 'nowhere') return { sink: nowhere, close: async () => {} }
   if (spec.kind === 'compare') {
     const reader = await openReader(spec.device)

@@ -61,9 +61,9 @@ export async function openSha256File(
 
 /** The hashes of blocks, in hex. Keeps the pages it read last. */
 export function createSha256Reader(store: CinderStore, index: Sha256Index) {
-  const pages = new Map<number, Promise<string>>()
-  const page = (number: number): Promise<string> => {
-    const known = pages.get(number) ?? readPage(store, index, number)
+  const pages = new Map<number, Promise<string[]>>()
+  const page = (number: number): Promise<string[]> => {
+    const known = pages.get(number) ?? readHashes(store, index, number * LIMITS.cinderShaPageBlocks)
     pages.delete(number)
     pages.set(number, known)
     const [oldest] = pages.keys()
@@ -72,22 +72,26 @@ export function createSha256Reader(store: CinderStore, index: Sha256Index) {
   }
   return async (block: number): Promise<string> => {
     const number = Math.floor(block / LIMITS.cinderShaPageBlocks)
-    const at = (block - number * LIMITS.cinderShaPageBlocks) * LINE_BYTES
-    const line = (await page(number)).slice(at, at + LINE_BYTES)
-    const hex = LINE.exec(line)?.[1]
+    const hex = (await page(number))[block - number * LIMITS.cinderShaPageBlocks]
     if (hex === undefined) throw broken(index.key, `it has no hash of block ${block}`)
     return hex
   }
 }
 
-async function readPage(store: CinderStore, index: Sha256Index, number: number): Promise<string> {
-  const first = number * LIMITS.cinderShaPageBlocks
+/** In hex, of a page of blocks from `first` on; behind the last block: none. A line that is no hash: `corrupt`. */
+export async function readHashes(store: CinderStore, index: Sha256Index, first: number): Promise<string[]> {
   const count = Math.min(LIMITS.cinderShaPageBlocks, index.blocks - first)
+  if (count <= 0) return []
   const from = index.firstLine + first * LINE_BYTES
   const range = [from, from + count * LINE_BYTES] as const
   const bytes = await readObject(store, index.key, { range, maxBytes: count * LINE_BYTES })
   if (bytes === undefined) throw broken(index.key, 'it is gone')
-  return bytes.toString('latin1')
+  const text = bytes.toString('latin1')
+  return Array.from({ length: count }, (_, at) => {
+    const hex = LINE.exec(text.slice(at * LINE_BYTES, (at + 1) * LINE_BYTES))?.[1]
+    if (hex === undefined) throw broken(index.key, `it has no hash of block ${first + at}`)
+    return hex
+  })
 }
 
 /** `digests` gives the raw hashes of all blocks, in order, each time it is called. */

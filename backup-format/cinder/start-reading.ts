@@ -23,7 +23,8 @@ export async function startReading(
     return threadExecutor('cinder/read-thread', data, count)
   }
   const { sink, close } = await openSink(into)
-  const executor = inlineExecutor(createChunkRead(store, sink, setup), signal)
+  const read = createChunkRead(store, setup)
+  const executor = inlineExecutor<MapPart, ChunkRead>((part, stop) => read(part, sink, stop), signal)
   return {
     ...executor,
     close: async () => {

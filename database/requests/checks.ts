@@ -66,13 +66,3 @@ export async function requireSnapshotOf(tx: Tx, volumeId: string, key: { id: str
     `Expected a snapshot of volume ${volumeId}, but snapshot ${snapshot.id} belongs to volume ${snapshot.volumeId}.`,
   )
 }
-
-/** Throws RequestError 400 for a backup in Cinder's format. */
-export function requireOwnFormat(what: string, backup: { id: string; format: string }): void {
-  if (backup.format === 'volflow') return
-  throw new RequestError(
-    400,
-    'otherFormat',
-    `Expected a backup in volflow's own format to ${what}, but backup ${backup.id} has Cinder's.`,
-  )
-}

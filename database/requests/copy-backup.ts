@@ -5,7 +5,7 @@ import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import type { BackupRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace, requireOwnFormat } from './checks.ts'
+import { choosePlace } from './checks.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface CopyRequest {
@@ -28,7 +28,6 @@ export function requestBackupCopy(
   return requestOnce(database, actor, { copyBackup: request }, async (tx) => {
     const { projectId } = actor
     const source = await requireResource(tx, 'backup', { id: request.backupId, projectId })
-    requireOwnFormat('copy', source)
     if (source.target === target)
       throw new RequestError(
         400,

@@ -2,8 +2,10 @@ import { truncate, writeFile } from 'node:fs/promises'
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { makeVolume, writeChain } from '../backup-format/cinder/fixtures.ts'
+import { makeVolume, read, writeChain } from '../backup-format/cinder/fixtures.ts'
+import { openCinderStore } from '../../drivers/cinder/registry.ts'
 import { expectClean } from '../checker/check.ts'
+import type { S3Place } from '../checker/installation.ts'
 import { fileSha256 } from '../checker/volume-sha256.ts'
 import { makeRawImage } from '../support/small-images.ts'
 import type { CinderService, ExportedRecord } from '../support/cinder/cinder-service.ts'
@@ -38,6 +40,31 @@ test('what Cinder backed up is found without its database, restored, and loses a
     expect(await sha256OfVolume(installation, restored.resourceId)).toBe(sha256[[0, 2, 3][index] ?? 0])
   }
 
+  const verified = async (backupId: string, level: 'presence' | 'content' | 'restore') =>
+    (await ended(installation, client.verifyBackup(backupId, { level }))).result
+  for (const level of ['presence', 'content', 'restore'] as const)
+    expect(await verified(third, level)).toMatchObject({ path: level, damagedObjects: 0, unknownObjects: 0 })
+  expect(await client.showBackup(third)).toMatchObject({ verifyLevel: 'restore', damagedObjects: 0 })
+  await expect(client.verifyBackup(third, { level: 'quarantined' })).rejects.toMatchObject({
+    status: 400,
+    code: 'otherFormat',
+  })
+
+  // Imported: the first copy is whole, the next one what differs. Zeroes do not come back to what they replaced.
+  const copies: string[] = []
+  for (const [index, backupId] of [full, second, third].entries()) {
+    const { resourceId, result } = await ended(installation, client.copyBackup(backupId, { target: 'local' }))
+    const path = index === 0 ? { path: 'full' } : { path: 'incremental', scan: 'changed' }
+    expect(result).toMatchObject(path)
+    if (index > 0) expect(Number(result?.movedBytes)).toBeLessThan(MiB)
+    expect(await client.showBackup(resourceId)).toMatchObject({ format: 'volflow', sourceBackupId: backupId })
+    copies.push(resourceId)
+  }
+  for (const [index, backupId] of copies.entries()) {
+    const restored = await ended(installation, client.createVolume({ backupId }))
+    expect(await sha256OfVolume(installation, restored.resourceId)).toBe(sha256[[0, 2, 3][index] ?? 0])
+  }
+
   await ended(installation, client.deleteBackup(first))
   await ended(installation, client.deleteBackup(full))
   await expectNotFound(client.showBackup(full))
@@ -51,7 +78,14 @@ test('what Cinder backed up is found without its database, restored, and loses a
     expect(await restoredByCinder(cinder, installation, backupId)).toBe(expected)
   }
   await expectClean(installation.checked({ cinderTargets: { cinder: shared.place } }))
-}, 240_000)
+
+  const name = await loseAnObject(shared.place, second)
+  expect(await verified(third, 'presence')).toMatchObject({ damagedObjects: 1 })
+  expect(await client.showBackup(third)).toMatchObject({
+    status: 'error',
+    failReason: expect.stringContaining(`missing: ${name}, bytes `) as string,
+  })
+}, 400_000)
 
 test('what volflow backs up for Cinder, Cinder restores, and makes incremental backups on', async () => {
   const shared = await startWithCinder()
@@ -70,7 +104,17 @@ test('what volflow backs up for Cinder, Cinder restores, and makes incremental b
   expect(row).toMatchObject({ status: 'available', objectCount: 2, name: 'for Cinder' })
   expect(await restoredByCinder(cinder, installation, backup.resourceId)).toBe(sha256)
   await expectClean(installation.checked({ cinderTargets: { cinder: shared.place } }))
-}, 240_000)
+}, 400_000)
+
+/** Of the backup's objects the last one. */
+async function loseAnObject(place: S3Place, backupId: string): Promise<string> {
+  const store = openCinderStore({ ...place, driver: 's3' })
+  const { location, metadata } = await read(store, backupId)
+  const name = metadata.objects.at(-1)?.name ?? ''
+  await store.delete(`${location.folder}${name}`)
+  await store.close()
+  return name
+}
 
 async function recordOf(installation: Installation, backupId: string): Promise<ExportedRecord> {
   const { backupService, backupUrl } = await installation.client.cinder.exportRecord(backupId)
