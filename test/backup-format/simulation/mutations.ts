@@ -201,8 +201,8 @@ export const MUTATIONS: readonly Mutation[] = [
       },
       {
         file: 'upload.ts',
-        from: 'openParent(repository, request, opened.condemned)',
-        to: 'openParent(repository, { ...request, early } as never, opened.condemned)',
+        from: 'openParent(repository, request, opened)',
+        to: 'openParent(repository, { ...request, early } as never, opened)',
       },
       {
         file: 'upload-parent.ts',
@@ -223,3 +223,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   },
 ]
+
+/** The source without the rule. It must have what is replaced, once. */
+export function mutated({ edits }: Mutation, file: string, source: string): string {
+  return edits
+    .filter((edit) => edit.file === file)
+    .reduce((text, { from, to }) => {
+      if (text.split(from).length !== 2)
+        throw new Error(`Expected ${file} to have once what the mutation replaces: ${from}`)
+      return text.replace(from, () => to)
+    }, source)
+}

@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { firstCaught } from './first-caught.ts'
-import { MUTATIONS } from './mutations.ts'
+import { mutated, MUTATIONS } from './mutations.ts'
 import { runSeeds } from './run-seeds.ts'
 import type { Outcome } from './simulate.ts'
 
@@ -47,6 +49,13 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
     },
     5 * MINUTES,
   )
+
+  it.each(MUTATIONS)('can be told to go without this rule: $rule', (mutation) => {
+    for (const { file } of mutation.edits) {
+      const source = readFileSync(join(import.meta.dirname, '../../../backup-format', file), 'utf8')
+      expect(mutated(mutation, file, source)).not.toBe(source)
+    }
+  })
 
   // All of them, with more seeds: mutations.long.ts.
   const SOON = [
