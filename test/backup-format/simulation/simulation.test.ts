@@ -10,7 +10,7 @@ const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 2000)
 const FROM = Number(process.env['VOLFLOW_SIMULATION_FROM'] ?? 1)
 const MINUTES = 60_000
 
-describe('writers, deleters, collectors and a reaper that crash, sleep, lose answers and wake up', () => {
+describe('writers, deleters, collectors, verifiers and a reaper that crash, sleep, lose answers and wake up', () => {
   it(
     `lose nothing and leak nothing in ${SEEDS} courses of events`,
     async () => {
@@ -20,8 +20,9 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
       })
       expect(violations).toEqual([])
       // A simulation in which nothing happens proves nothing.
-      for (const name of ['commits', 'deletes', 'collections', 'crashes', 'faults'])
+      for (const name of ['commits', 'deletes', 'collections', 'crashes', 'faults', 'verifications'])
         expect(totals[name], name).toBeGreaterThan(SEEDS)
+      for (const name of ['damages', 'heals']) expect(totals[name], name).toBeGreaterThan(SEEDS / 4)
     },
     10 * MINUTES,
   )
@@ -64,6 +65,9 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
     'commit-without-compare',
     'no-wait',
     'no-second-mark',
+    'copy-trusted',
+    'page-not-proven',
+    'known-damage-continued',
   ]
   it.each(MUTATIONS.filter(({ name }) => SOON.includes(name)))(
     'are seen to do harm without this rule: $rule',
