@@ -8,6 +8,7 @@ import type { ApiDependencies } from './dependencies.ts'
 import { Dispatches } from './dispatches.ts'
 import { docsRoutes } from './docs.ts'
 import { answerClientError, answerError } from './error-answer.ts'
+import { glanceRoutes } from './glance/routes.ts'
 import { guardOrigin } from './guards.ts'
 import { healthRoutes } from './health.ts'
 import { HttpError } from './http-error.ts'
@@ -58,6 +59,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   void app.register(async (scope) => nativeRoutes(scope as unknown as App, context), {
     prefix: '/operations/v1',
   })
+  void app.register(async (scope) => glanceRoutes(scope as unknown as App, context), { prefix: '/image' })
   return app as unknown as FastifyInstance
 }
 

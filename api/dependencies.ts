@@ -32,6 +32,8 @@ export interface ApiDependencies {
   readonly allowedHosts?: readonly string[]
   /** Default: LIMITS.imageSizeMaxBytes. */
   readonly imageSizeMaxBytes?: number
+  /** Default: IMAGE_LIMITS.uploadAnswerMs. */
+  readonly uploadAnswerMs?: number
 }
 
 export interface WebhookRules {

@@ -5,7 +5,7 @@ import { DatabaseUnavailableError, RequestError } from '../domain/errors.ts'
 import { HttpError } from './http-error.ts'
 import { type Finding, validationMessage } from './validation-message.ts'
 
-interface Answer {
+export interface Answer {
   readonly status: number
   readonly code: string
   readonly message: string
@@ -23,7 +23,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     .send({ error: { ...answer, requestId: request.id } })
 }
 
-function answerOf(error: FastifyError, request: FastifyRequest): Answer {
+export function answerOf(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof RequestError) {
     const { status, code, message, holderOperationId } = error
     return { status, code, message, ...(holderOperationId === undefined ? {} : { holderOperationId }) }

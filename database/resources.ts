@@ -1,6 +1,7 @@
 import type { Selectable, Transaction } from 'kysely'
 import { RequestError } from '../domain/errors.ts'
 import type { ResourceType } from '../domain/operations.ts'
+import { removeImageParts } from './images/remove-parts.ts'
 import type { Database } from './open.ts'
 import type { Schema } from './schema.ts'
 
@@ -61,6 +62,7 @@ export async function setStatus(tx: Tx, type: StoredResourceType, id: string, st
 }
 
 export async function removeResource(tx: Tx, type: StoredResourceType, id: string): Promise<void> {
+  if (type === 'image') await removeImageParts(tx, id)
   await tx.deleteFrom(tableOf(type)).where('id', '=', id).execute()
 }
 

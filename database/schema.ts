@@ -1,16 +1,21 @@
 import type { Generated } from 'kysely'
 import type { Artifact } from '../domain/artifacts.ts'
+import type { DiskFormat } from '../domain/disk-formats.ts'
 import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 import type { DeliveryOutcome } from '../domain/webhooks.ts'
 import type { VerifyLevel } from '../domain/verification.ts'
+import type { ImageCopiesTable, ImageMembersTable, ImageTagsTable } from './image-tables.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
 export interface Schema {
   volumes: VolumesTable
   snapshots: SnapshotsTable
   images: ImagesTable
+  imageTags: ImageTagsTable
+  imageMembers: ImageMembersTable
+  imageCopies: ImageCopiesTable
   backups: BackupsTable
   keptSnapshots: KeptSnapshotsTable
   mergeableVolumes: MergeableVolumesTable
@@ -66,8 +71,9 @@ export interface SnapshotsTable extends ResourceColumns {
 
 export interface ImagesTable extends ResourceColumns {
   store: string
-  diskFormat: 'raw' | 'qcow2'
-  containerFormat: string
+  /** Null: not said yet; the bytes wait for it. */
+  diskFormat: DiskFormat | null
+  containerFormat: string | null
   visibility: string
   protected: number
   osHidden: number
@@ -223,6 +229,10 @@ export interface UploadsTable {
   imageId: string
   token: string
   leaseExpiresAtMs: number
+  /** Set once all bytes are staged and wait for their import; until then null. */
+  sizeBytes: number | null
+  md5: string | null
+  sha512: string | null
 }
 
 /** What is wanted; the reconciler makes Temporal match. */

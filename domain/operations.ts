@@ -1,5 +1,6 @@
 /** What every kind of operation needs: its specification, what it locks, and what its resources become when it ends. */
 
+import { IMAGE_TRANSITIONS } from './glance-status.ts'
 import type { OperationResult } from './progress.ts'
 import type { VerifyLevel } from './verification.ts'
 
@@ -89,7 +90,8 @@ export interface OperationSpecs {
   'detach-volume': { volumeId: string; backend: string }
   /** `sizeBytes` is the volume's, which it keeps. */
   'revert-to-snapshot': { volumeId: string; snapshotId: string; backend: string; sizeBytes: number }
-  'delete-image': { imageId: string; store: string }
+  /** `copies`: the stores that have its bytes besides its own. */
+  'delete-image': { imageId: string; store: string; copies?: readonly string[] }
   'create-snapshot': { snapshotId: string; volumeId: string; backend: string } & InUse
   'delete-snapshot': { snapshotId: string; volumeId: string; backend: string }
   'create-backup': {
@@ -209,18 +211,23 @@ const replaced = (type: ResourceType, busy: string): ResourceRole => ({
   mode: 'exclusive',
 })
 
+/** An image whose bytes have come: `from` are the statuses in which the operation finds it. */
+const filled = (call: 'upload' | 'import', from: readonly string[]): ResourceRole => ({
+  type: 'image',
+  mode: 'exclusive',
+  from,
+  busy: IMAGE_TRANSITIONS[call].during,
+  succeeded: IMAGE_TRANSITIONS[call].to,
+  failed: IMAGE_TRANSITIONS[call].failed,
+  cancelled: IMAGE_TRANSITIONS[call].failed,
+})
+
 /** Which statuses are legal follows cinder/volume/api.py and cinder/backup/api.py; the lock modes are ours. */
 export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, ResourceRole>>> = {
   'upload-image': {
-    image: {
-      type: 'image',
-      mode: 'exclusive',
-      from: ['saving'],
-      busy: 'saving',
-      succeeded: 'active',
-      failed: 'queued',
-      cancelled: 'queued',
-    },
+    image: filled('upload', ['saving']),
+    // As above, of an image whose bytes were staged before.
+    staged: filled('import', IMAGE_TRANSITIONS.import.from),
   },
   'create-volume': { volume: newResource('volume') },
   'create-volume-from-image': { volume: newResource('volume'), image: read('image', ['active']) },
@@ -263,10 +270,10 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   },
   'delete-image': {
     image: {
-      ...deleted('image', ['queued', 'active', 'deactivated', 'pending_delete']),
+      ...deleted('image', IMAGE_TRANSITIONS.delete.from),
       // Glance has no error_deleting: this is its word for bytes that are still to go.
-      busy: 'pending_delete',
-      failed: 'pending_delete',
+      busy: IMAGE_TRANSITIONS.delete.during,
+      failed: IMAGE_TRANSITIONS.delete.failed,
     },
   },
   'create-snapshot': { snapshot: newResource('snapshot'), volume: read('volume', READABLE_VOLUME) },

@@ -683,8 +683,11 @@ export interface Image {
    */
   holderOperationId?: string
   store: string
-  diskFormat: 'raw' | 'qcow2'
-  containerFormat: string
+  /**
+   * null: to be said before the bytes come
+   */
+  diskFormat: ('raw' | 'qcow2' | 'iso') | null
+  containerFormat: string | null
   visibility: string
   protected: boolean
   hidden: boolean

@@ -4,7 +4,8 @@ import { onPlace } from './proxies.ts'
 export function deleteImage(input: OperationInput) {
   return runOperation<'delete-image'>(input, {
     commit: async (spec) => {
-      await onPlace('store', spec.store).removeImage(spec)
+      for (const store of [...(spec.copies ?? []), spec.store])
+        await onPlace('store', store).removeImage({ ...spec, store })
       return {}
     },
   })

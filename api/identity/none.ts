@@ -7,8 +7,8 @@ const ID = /^[A-Za-z0-9_-]{1,64}$/
 
 /**
  * Nobody is authenticated, and everybody is an administrator: for the loopback address alone. Who they are, they say: in the headers
- * `X-User-Id` and `X-Project-Id`, or in a token `user:project`, as the `noauth` plugins of cinderclient and gophercloud send it. A token
- * without a colon, such as keystoneauth's `notused`, says nothing.
+ * `X-User-Id` and `X-Project-Id`, or in a token `user:project`, as the `noauth` plugins of cinderclient and gophercloud send it, and
+ * glanceclient with the colon as `%3A`. A token without a colon, such as keystoneauth's `notused`, says nothing.
  */
 export const noAuthentication: Authentication = {
   callerOf: async (request) => {
@@ -26,7 +26,7 @@ export const noAuthentication: Authentication = {
 
 function tokenParts(request: FastifyRequest): { userId: string; projectId: string } {
   const token = request.headers['x-auth-token']
-  const [userId, projectId, ...rest] = typeof token === 'string' ? token.split(':') : []
+  const [userId, projectId, ...rest] = typeof token === 'string' ? token.replace(/%3a/i, ':').split(':') : []
   if (userId === undefined || projectId === undefined) return { userId: 'local', projectId: 'default' }
   if (rest.length === 0 && ID.test(userId) && ID.test(projectId)) return { userId, projectId }
   throw new RequestError(

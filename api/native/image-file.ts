@@ -1,9 +1,8 @@
 import type { FastifyRequest } from 'fastify'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { LIMITS } from '../../domain/limits.ts'
 import { RequestError } from '../../domain/errors.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
+import { endUnread } from '../uploads/end-unread.ts'
 import { receiveUpload, type IncomingUpload } from '../uploads/receive-upload.ts'
 import { quoted } from '../validation-message.ts'
 import { accept, showOne } from './answers.ts'
@@ -60,21 +59,4 @@ function incoming(request: FastifyRequest): IncomingUpload {
     ...(announced === undefined ? {} : { sizeBytes: Number(announced) }),
     ...(sha512 === undefined ? {} : { sha512 }),
   }
-}
-
-/**
- * A refused client may still be sending. What comes is thrown away for a moment, so that it gets to read the answer, and then the
- * connection goes.
- */
-function endUnread(message: IncomingMessage, response: ServerResponse, closing: AbortSignal): void {
-  if (message.complete || message.destroyed) return
-  message.resume()
-  response.once('finish', () => {
-    const patience = AbortSignal.any([closing, AbortSignal.timeout(LIMITS.refusedBodyDrainMs)])
-    const cutOff = () => {
-      if (!message.complete) message.destroy()
-    }
-    if (patience.aborted) cutOff()
-    else patience.addEventListener('abort', cutOff, { once: true })
-  })
 }

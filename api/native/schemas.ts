@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { DISK_FORMATS } from '../../domain/disk-formats.ts'
 import { VERIFY_LEVELS } from '../../domain/verification.ts'
 import { EVENT_TYPES } from '../../domain/events.ts'
 import { OPERATION_KINDS, type OperationKind } from '../../domain/operations.ts'
@@ -71,8 +72,8 @@ export const IMAGE = z
   .object({
     ...COMMON,
     store: z.string(),
-    diskFormat: z.enum(['raw', 'qcow2']),
-    containerFormat: z.string(),
+    diskFormat: z.enum(DISK_FORMATS).nullable().describe('null: to be said before the bytes come'),
+    containerFormat: z.string().nullable(),
     visibility: z.string(),
     protected: z.boolean(),
     hidden: z.boolean(),

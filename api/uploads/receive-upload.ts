@@ -2,7 +2,14 @@ import type { IncomingMessage } from 'node:http'
 import { DriverError, RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import type { Actor } from '../../database/operations/accept.ts'
-import { abandonUpload, beginUpload, completeUpload, type Upload } from '../../database/requests/uploads.ts'
+import {
+  abandonUpload,
+  beginUpload,
+  completeStage,
+  completeUpload,
+  type Upload,
+  type UploadPurpose,
+} from '../../database/requests/uploads.ts'
 import type { ImageStore, StagedBytes } from '../../drivers/images/driver.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpError } from '../http-error.ts'
@@ -13,8 +20,9 @@ export interface IncomingUpload {
   readonly message: IncomingMessage
   /** As announced; left out: the body is chunked. */
   readonly sizeBytes?: number
-  /** What the client expects the bytes to be. */
+  /** What the client expects the bytes to be, and how many; the latter is known to be right only at the end. */
   readonly sha512?: string
+  readonly expectedSizeBytes?: number
 }
 
 /**
@@ -27,17 +35,46 @@ export async function receiveUpload(
   imageId: string,
   incoming: IncomingUpload,
 ): Promise<{ operationId: string }> {
+  return receive(context, actor, { imageId, purpose: 'upload', incoming }, (upload, staged) =>
+    completeUpload(context.database, actor, upload, staged),
+  )
+}
+
+/** As `receiveUpload`, but the bytes stay in the stage until they are imported. */
+export async function receiveStage(
+  context: ApiContext,
+  actor: Actor,
+  imageId: string,
+  incoming: IncomingUpload,
+): Promise<void> {
+  await receive(context, actor, { imageId, purpose: 'stage', incoming }, (upload, staged) =>
+    completeStage(context.database, upload, staged),
+  )
+}
+
+interface Reception {
+  readonly imageId: string
+  readonly purpose: UploadPurpose
+  readonly incoming: IncomingUpload
+}
+
+async function receive<R>(
+  context: ApiContext,
+  actor: Actor,
+  { imageId, purpose, incoming }: Reception,
+  complete: (upload: Upload, staged: StagedBytes) => Promise<R>,
+): Promise<R> {
   const sizeMaxBytes = context.imageSizeMaxBytes ?? LIMITS.imageSizeMaxBytes
   if (incoming.sizeBytes === 0) throw empty()
   if (incoming.sizeBytes !== undefined && incoming.sizeBytes > sizeMaxBytes) throw tooLarge(sizeMaxBytes)
-  const upload = await beginUpload(context.database, actor, imageId)
+  const upload = await beginUpload(context.database, actor, imageId, purpose)
   try {
     const store = storeOf(context, upload)
     const staged = await stage(context, upload, store, incoming.message, sizeMaxBytes)
     checkBytes(staged, incoming)
-    return await completeUpload(context.database, actor, upload, staged)
+    return await complete(upload, staged)
   } catch (error) {
-    await giveUp(context, actor, upload)
+    await giveUp(context, actor, upload, purpose)
     throw error
   }
 }
@@ -73,8 +110,15 @@ function storeOf({ imageStores }: ApiContext, { store: name }: Upload): ImageSto
   )
 }
 
-function checkBytes(staged: StagedBytes, { sha512 }: IncomingUpload): void {
+function checkBytes(staged: StagedBytes, { sha512, expectedSizeBytes }: IncomingUpload): void {
   if (staged.sizeBytes === 0) throw empty()
+  if (expectedSizeBytes !== undefined && expectedSizeBytes !== staged.sizeBytes) {
+    throw new RequestError(
+      400,
+      'sizeMismatch',
+      `Expected ${expectedSizeBytes} bytes, as announced, got ${staged.sizeBytes}. Upload again.`,
+    )
+  }
   if (sha512 === undefined || sha512 === staged.sha512) return
   throw new RequestError(
     400,
@@ -87,11 +131,16 @@ function checkBytes(staged: StagedBytes, { sha512 }: IncomingUpload): void {
  * Only who has the lease may touch the stage. Where it ran out, whoever noticed has made the image `queued`: taking the lease anew
  * shows that nobody else is uploading by now, and lets the stage be removed that was finished too late.
  */
-async function giveUp(context: ApiContext, actor: Actor, upload: Upload): Promise<void> {
+async function giveUp(
+  context: ApiContext,
+  actor: Actor,
+  upload: Upload,
+  purpose: UploadPurpose,
+): Promise<void> {
   const { database, imageStores, logger } = context
   try {
     const held = await UploadLease.isHeld(database, upload)
-    const own = held ? upload : await beginUpload(database, actor, upload.imageId)
+    const own = held ? upload : await beginUpload(database, actor, upload.imageId, purpose)
     await imageStores.get(own.store)?.discardStage(own.imageId)
     await abandonUpload(database, own)
   } catch (error) {

@@ -3,8 +3,9 @@ import { RequestError } from '../../domain/errors.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import { requireResource } from '../resources.ts'
+import { requireResource, type Tx } from '../resources.ts'
 import { choosePlace } from './checks.ts'
+import { dropStaged, stageArtifact } from './uploads.ts'
 import { type ImageRequest, insertImage } from './new-image.ts'
 import type { PlaceNames } from './places.ts'
 
@@ -17,8 +18,13 @@ export function requestImage(
 ): Promise<Accepted & { replayed: boolean }> {
   const store = choosePlace('store', request.store, places.stores)
   return requestOnce(database, actor, { createImage: request }, async (tx) => {
-    const imageId = randomUUID()
-    await insertImage(tx, actor, request, { imageId, store, status: 'queued' })
+    const imageId = request.id ?? randomUUID()
+    await insertImage(
+      tx,
+      actor,
+      { containerFormat: 'bare', ...request },
+      { imageId, store, status: 'queued' },
+    )
     return { operationId: null, resourceId: imageId }
   })
 }
@@ -34,13 +40,21 @@ export function requestImageDeletion(
     if (image.protected === 1) {
       throw new RequestError(403, 'imageProtected', `Image ${imageId} is protected and cannot be deleted.`)
     }
+    const wasStaged = await dropStaged(tx, image)
+    const copies = await copiesOf(tx, imageId)
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'delete-image',
-      spec: { imageId, store: image.store },
+      spec: { imageId, store: image.store, ...(copies.length === 0 ? {} : { copies }) },
       resources: { image: imageId },
       primary: 'image',
+      artifacts: wasStaged ? [{ ...stageArtifact(image), purpose: 'temporary' }] : [],
     })
     return { operationId, resourceId: imageId }
   })
+}
+
+async function copiesOf(tx: Tx, imageId: string): Promise<string[]> {
+  const rows = await tx.selectFrom('imageCopies').select('store').where('imageId', '=', imageId).execute()
+  return rows.map(({ store }) => store)
 }

@@ -51,14 +51,21 @@ export function requestReimage(
     const { projectId } = actor
     const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
     const { id: volumeId, backend, sizeBytes } = volume
-    const { image, virtualSizeBytes, leastBytes } = await requireActiveImage(tx, actor, request.imageId)
+    const { image, blockFormat, virtualSizeBytes, leastBytes } = await requireActiveImage(
+      tx,
+      actor,
+      request.imageId,
+    )
     checkAtLeast(sizeBytes, { what: "image's virtual size", sizeBytes: leastBytes })
     const contentId = randomUUID()
-    const { id: imageId, store, diskFormat } = image
+    const { id: imageId, store } = image
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'reimage-volume',
-      spec: { volumeId, backend, sizeBytes, imageId, store, diskFormat, virtualSizeBytes, contentId },
+      spec: {
+        ...{ volumeId, backend, sizeBytes, imageId, store, virtualSizeBytes, contentId },
+        diskFormat: blockFormat,
+      },
       resources: { volume: volumeId, image: imageId },
       primary: 'volume',
       artifacts: [contentArtifact(backend, contentId)],

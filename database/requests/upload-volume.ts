@@ -37,7 +37,12 @@ export function requestVolumeUpload(
       )
     }
     const imageId = randomUUID()
-    await insertImage(tx, actor, request, { imageId, store, status: 'saving' })
+    await insertImage(
+      tx,
+      actor,
+      { containerFormat: 'bare', ...request },
+      { imageId, store, status: 'saving' },
+    )
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'upload-volume-to-image',

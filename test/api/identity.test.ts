@@ -9,6 +9,7 @@ test.for<[Record<string, string>, string, string]>([
   [{}, 'default', 'local'],
   [{ 'x-project-id': 'p1', 'x-user-id': 'u1' }, 'p1', 'u1'],
   [{ 'x-auth-token': 'ann:store' }, 'store', 'ann'],
+  [{ 'x-auth-token': 'ann%3Astore' }, 'store', 'ann'],
   [{ 'x-auth-token': 'ann:store', 'x-project-id': 'other' }, 'other', 'ann'],
   [{ 'x-auth-token': 'notused' }, 'default', 'local'],
 ])('Without authentication, %j is project %s and user %s', async ([headers, projectId, userId]) => {
@@ -27,14 +28,15 @@ test.for(['a/b:c', 'a:../c', 'a:b:c', ':b', 'a:'])(
   },
 )
 
-test.for(['/operations/v1/volumes', '/operations/v1/nothing', '/volume/v3', '/image/v2/images', '/image'])(
+test.for(['/operations/v1/volumes', '/operations/v1/nothing', '/volume/v3', '/image/v2/images'])(
   'A caller that nobody knows gets 401 at %s, and is told where Keystone is',
   async (url) => {
     const { app } = await startApi({ authentication: { callerOf: async () => undefined } })
     const answer = await app.inject({ url, headers: { host: 'localhost:8780' } })
     expect(answer.statusCode).toBe(401)
     expect(answer.headers['www-authenticate']).toBe('Keystone uri="http://localhost:8780/identity"')
-    expect(answer.json().error.code).toBe('unauthorized')
+    // Each dialect has its own form of a fault.
+    expect(answer.body).toMatch(/requires authentication|unauthorized/i)
   },
 )
 

@@ -11,7 +11,7 @@ export async function fromImage(
   { tx, actor, places, request, volumeId }: NewVolumeContext,
   imageId: string,
 ): Promise<Accepted> {
-  const { image, virtualSizeBytes, leastBytes } = await requireActiveImage(tx, actor, imageId)
+  const { image, blockFormat, virtualSizeBytes, leastBytes } = await requireActiveImage(tx, actor, imageId)
   const backend = choosePlace('backend', request.backend, places.backends)
   const sizeBytes = request.sizeBytes ?? roundUp(leastBytes, LIMITS.volumeSizeUnitBytes)
   checkVolumeSize(sizeBytes)
@@ -24,11 +24,11 @@ export async function fromImage(
     bootable: 1,
     volumeImageMetadata: volumeImageMetadata(image),
   })
-  const { store, diskFormat } = image
+  const { store } = image
   const operationId = await acceptOperation(tx, {
     actor,
     kind: 'create-volume-from-image',
-    spec: { volumeId, backend, sizeBytes, imageId, store, diskFormat, virtualSizeBytes },
+    spec: { volumeId, backend, sizeBytes, imageId, store, diskFormat: blockFormat, virtualSizeBytes },
     resources: { volume: volumeId, image: imageId },
     primary: 'volume',
     artifacts: [volumeArtifact(backend, volumeId)],
