@@ -4,7 +4,7 @@ import { abortBackup } from '../backup-format/abort.ts'
 import { deleteBackup } from '../backup-format/delete.ts'
 import { backupDomain } from '../domain/backup-domain.ts'
 import { attempted } from './attempt.ts'
-import { releaseFromCinder } from './cinder-volumes.ts'
+import { abortMergeInCinder, releaseFromCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { withRepository } from './repository.ts'
 
@@ -36,6 +36,8 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
       await store.discardStage(id)
       return store.deleteImage(id)
     }
+    case 'merge':
+      return abortMergeInCinder(deps, { target: artifact.place, backupId: id })
     case 'backup':
       if (deps.cinderTargets.has(artifact.place))
         return releaseFromCinder(deps, { target: artifact.place, backupId: id })

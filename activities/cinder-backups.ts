@@ -4,7 +4,7 @@ import { mergeForward } from '../backup-format/cinder/merge-forward.ts'
 import { openCinderBackup } from '../backup-format/cinder/open-backup.ts'
 import { removeCinderBackup } from '../backup-format/cinder/remove.ts'
 import type { CinderStore } from '../backup-format/cinder/store.ts'
-import { recordFound, recordMerged } from '../database/cinder-backups.ts'
+import { readChildRows, recordFound, recordMerged } from '../database/cinder-backups.ts'
 import { type BackupLocation, locate } from '../domain/cinder-names.ts'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
@@ -27,14 +27,13 @@ export function createCinderActivities(deps: ActivityDependencies) {
     mergeForward: (input: Input<'unlink-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) =>
         withCinderStore(deps, input.target, async (store) => {
-          const merged = await mergeForward(store, {
+          await mergeForward(store, {
             location: await requireLocation(deps, store, input.backupId),
             signal: attempt.signal,
             pace: (bytes) => attempt.pace(bytes),
             onProgress: (progress) => attempt.progress({ ...progress, phase: 'merging' }),
           })
-          for (const child of merged) await recordMerged(deps.database, child)
-          return { path: 'merge-forward', dependents: merged.length }
+          return { path: 'merge-forward', dependents: await recordChildren(deps, store, input) }
         }),
       ),
 
@@ -45,6 +44,22 @@ export function createCinderActivities(deps: ActivityDependencies) {
         ),
       ),
   }
+}
+
+/** The rows of all that built on it, also those that an earlier attempt merged, say what the store says now. */
+async function recordChildren(
+  deps: ActivityDependencies,
+  store: CinderStore,
+  { backupId, target }: Input<'unlink-backup'>,
+): Promise<number> {
+  const children = await readChildRows(deps.database, { backupId, target })
+  for (const { id } of children) {
+    const { location, metadata } = await readBackup(store, await requireLocation(deps, store, id))
+    const { parentId, objects } = metadata
+    const storedBytes = await readStoredBytes(store, location)
+    await recordMerged(deps.database, { backupId: id, parentId, objectCount: objects.length, storedBytes })
+  }
+  return children.length
 }
 
 /** What cannot be read is counted and left out: one damaged backup must not hide the others. */

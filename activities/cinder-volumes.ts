@@ -1,10 +1,12 @@
 /** Backups in Cinder's format where the operations are the same as for our own: create and restore. */
 import { commitCinderBackup } from '../backup-format/cinder/commit.ts'
+import { abortMerge } from '../backup-format/cinder/merge-forward.ts'
 import { removeCinderBackup } from '../backup-format/cinder/remove.ts'
 import { restoreCinderBackup } from '../backup-format/cinder/restore.ts'
 import { uploadCinderBackup } from '../backup-format/cinder/upload.ts'
 import type { DeviceSpec } from '../block-io/device.ts'
 import { readBackupRow, readVolumeMeta } from '../database/cinder-backups.ts'
+import { locationOf } from '../database/requests/cinder-backups.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import type { RunningAttempt } from './attempt.ts'
@@ -83,5 +85,17 @@ export function releaseFromCinder(
   return withCinderStore(deps, target, async (store) => {
     const location = await chooseLocation(deps, store, { target, backupId })
     if (location !== undefined) await removeCinderBackup(store, location)
+  })
+}
+
+/** Undo of copies that nobody names. The backup is gone: all that built on it was merged, and names them. */
+export function abortMergeInCinder(
+  deps: ActivityDependencies,
+  { target, backupId }: CinderBackupKey,
+): Promise<void> {
+  return withCinderStore(deps, target, async (store) => {
+    const row = await readBackupRow(deps.database, backupId)
+    const location = row === undefined ? undefined : locationOf(store.kind, row)
+    if (location !== undefined) await abortMerge(store, location)
   })
 }

@@ -53,6 +53,19 @@ export async function recordMerged(
     .execute()
 }
 
+/** Those that build on a backup directly. */
+export function readChildRows(
+  database: Database,
+  { backupId, target }: { readonly backupId: string; readonly target: string },
+): Promise<{ id: string }[]> {
+  return database
+    .selectFrom('backups')
+    .select('id')
+    .where('parentId', '=', backupId)
+    .where('target', '=', target)
+    .execute()
+}
+
 /** Where our own upload goes; the same in each attempt. */
 export async function recordLocation(
   database: Database,

@@ -5,7 +5,8 @@ import type { PlaceType } from './queues.ts'
  * transaction that accepts the request; undo, recovery, the janitor and fsck all work from these rows.
  */
 export interface Artifact {
-  readonly kind: 'volume' | 'snapshot' | 'backup' | 'stage' | 'image'
+  /** `merge`: copies of a backup's objects on their way to those that build on it. */
+  readonly kind: 'volume' | 'snapshot' | 'backup' | 'stage' | 'image' | 'merge'
   readonly placeType: PlaceType
   readonly place: string
   /** The id under which the driver knows it; `parentId` is a snapshot's volume or a backup's project. */

@@ -11,6 +11,8 @@ const FLAT = new RegExp(`^volume_(${UUID})/(\\d{14})/az_[^/]{0,255}_backup_(${UU
 const NESTED = new RegExp(`^volume_(${UUID})_(\\d{14})_backup_(${UUID})$`)
 const METADATA = '_metadata'
 const CHUNK = /^-[0-9]{5,9}$/
+const OBJECT = /^(.*)(?:-[0-9]{5,9}|_sha256file|_metadata)$/
+const STAGED = 'volflow-uncommitted/'
 
 /** Where a backup is: `folder` is empty in a bucket, and ends with a slash in a folder. */
 export interface BackupLocation {
@@ -35,6 +37,20 @@ export function locate(kind: CinderStoreKind, key: string): BackupLocation | und
   if (volumeId === undefined || backupId === undefined) return undefined
   if (folder.split('/').some((segment) => segment === '.' || segment === '..')) return undefined
   return { folder, prefix, volumeId, backupId }
+}
+
+/** Whose object it is, by its name alone: chunk, hashes or metadata. */
+export function ownerOf(kind: CinderStoreKind, key: string): BackupLocation | undefined {
+  const prefix = OBJECT.exec(key)?.[1]
+  return prefix === undefined ? undefined : locate(kind, prefix)
+}
+
+/** When its writing was begun, as its name says, in ms; the epoch for a name that says no time. */
+export function beginningOf({ prefix }: BackupLocation): number {
+  const [, year, month, day, hour, minute, second] =
+    /[/_](\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)[/_]/.exec(prefix) ?? []
+  const ms = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return Number.isNaN(ms) ? 0 : ms
 }
 
 /** A prefix in a store's own style. `createdAt` must be the same in each attempt. */
@@ -76,6 +92,11 @@ export function chunkNumber({ prefix }: BackupLocation, name: string): number | 
 }
 
 /** The finished metadata waits here for its commit: nothing else may be below the prefix, or Cinder refuses the backup. */
-export function stagedKey({ backupId }: BackupLocation): string {
-  return `volflow-uncommitted/${backupId}`
+export function stagedKey({ backupId }: Pick<BackupLocation, 'backupId'>): string {
+  return `${STAGED}${backupId}`
+}
+
+/** The backup whose metadata wait under this key. */
+export function stagedId(key: string): string | undefined {
+  return key.startsWith(STAGED) ? key.slice(STAGED.length) : undefined
 }

@@ -2,7 +2,7 @@
 import pMap from 'p-map'
 import { LIMITS } from '../../domain/limits.ts'
 import { createLine } from '../line.ts'
-import { type CinderBackup, readBackup, readChildren, readStoredBytes } from './backup.ts'
+import { type CinderBackup, readBackup, readChildren } from './backup.ts'
 import { type ChunkObject, serializeMetadata } from './metadata.ts'
 import { type BackupLocation, chunkName, chunkNumber, metadataKey } from '../../domain/cinder-names.ts'
 import { readChunk } from './read-chunk.ts'
@@ -16,25 +16,23 @@ export interface MergeRequest {
   readonly onProgress?: (progress: { doneBytes: number; totalBytes: number; movedBytes: number }) => void
 }
 
-export interface MergedChild {
-  readonly backupId: string
-  readonly parentId: string | null
-  readonly objectCount: number
-  readonly storedBytes: number
-}
-
 /**
  * A child keeps its own objects and gets copies of the deleted one's, which come before them in the list: Cinder writes in the order
  * of the list, so what the child has covers them. Copies of what the child covers as a whole are left out. The metadata are replaced
  * last, in one step: until then the child restores as before (Cinder itself refuses it while there are more objects than it names),
  * and afterwards without the other. May be repeated after a crash at any point.
  */
-export async function mergeForward(store: CinderStore, request: MergeRequest): Promise<MergedChild[]> {
-  const backup = await readBackup(store, request.location, request.signal)
+export async function mergeForward(store: CinderStore, request: MergeRequest): Promise<void> {
   const children = await readChildren(store, request.location, request.signal)
-  const merged: MergedChild[] = []
-  for (const child of children) merged.push(await mergeInto(store, request, backup, child))
-  return merged
+  // Nothing builds on it any more: it may be half deleted already.
+  if (children.length === 0) return
+  const backup = await readBackup(store, request.location, request.signal)
+  for (const child of children) await mergeInto(store, request, backup, child)
+}
+
+/** Undo of a merge that was not finished: what was copied to a child that does not name it yet, for which Cinder refuses the child. */
+export async function abortMerge(store: CinderStore, location: BackupLocation): Promise<void> {
+  for (const child of await readChildren(store, location)) await removeUnnamed(store, child)
 }
 
 async function mergeInto(
@@ -42,10 +40,11 @@ async function mergeInto(
   request: MergeRequest,
   backup: CinderBackup,
   child: CinderBackup,
-): Promise<MergedChild> {
+): Promise<void> {
   const { parentId } = backup.metadata
   const needed = neededObjects(backup, child)
-  const names = await freeNames(store, child, needed.length)
+  await removeUnnamed(store, child)
+  const names = freeNames(child, needed.length)
   const totalBytes = needed.reduce((sum, { length }) => sum + length, 0)
   let doneBytes = 0
   const inWork = createLine(LIMITS.cinderChunksInWork)
@@ -70,8 +69,6 @@ async function mergeInto(
     const all = [...copies, ...child.metadata.objects]
     const metadata = serializeMetadata(child.metadata.raw, { parentId, objects: all })
     await store.put(metadataKey(child.location), metadata, { signal: request.signal })
-    const storedBytes = await readStoredBytes(store, child.location)
-    return { backupId: child.metadata.backupId, parentId, objectCount: all.length, storedBytes }
   } finally {
     await inWork.empty()
   }
@@ -87,16 +84,15 @@ function neededObjects(backup: CinderBackup, child: CinderBackup): ChunkObject[]
   return backup.metadata.objects.filter(({ name }) => shown.has(name))
 }
 
-/** Above all that the child names. What an interrupted merge left there is written again, and what is not is removed first. */
-async function freeNames(
-  store: CinderStore,
-  { location, metadata }: CinderBackup,
-  count: number,
-): Promise<string[]> {
-  const own = new Set(metadata.objects.map(({ name }) => name))
+async function removeUnnamed(store: CinderStore, { location, metadata }: CinderBackup): Promise<void> {
   const { folder, prefix } = location
+  const named = new Set(metadata.objects.map(({ name }) => name))
   for await (const { key } of store.list(`${folder}${prefix}-`))
-    if (!own.has(key.slice(folder.length))) await store.delete(key)
+    if (!named.has(key.slice(folder.length))) await store.delete(key)
+}
+
+/** Above all that the child names: the same ones in each attempt. */
+function freeNames({ location, metadata }: CinderBackup, count: number): string[] {
   const last = metadata.objects.reduce((max, { name }) => Math.max(max, chunkNumber(location, name) ?? 0), 0)
   return Array.from({ length: count }, (_, index) => chunkName(location, last + 1 + index))
 }

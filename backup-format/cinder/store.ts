@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { CinderStoreKind } from '../../domain/cinder-names.ts'
-import type { TargetSpec } from '../target.ts'
+import type { BackupTarget, TargetSpec } from '../target.ts'
 
 export interface StoreListing {
   readonly key: string
@@ -29,6 +29,8 @@ export interface CinderStore {
   copy(from: string, to: string): Promise<void>
   /** Missing: fine. */
   delete(key: string): Promise<void>
+  /** As a repository's target has them. */
+  readonly leftovers?: BackupTarget['leftovers']
   close(): Promise<void>
 }
 

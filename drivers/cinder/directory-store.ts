@@ -8,7 +8,12 @@ import type { CinderStore, StoreBody } from '../../backup-format/cinder/store.ts
 import { fileError } from '../../block-io/file-errors.ts'
 import { DriverError } from '../../domain/errors.ts'
 import { makeFolder, requireFolder, syncFolder, whileThere } from '../backups/directory/folders.ts'
-import { prepareTempFolder, tempPath } from '../backups/directory/temp-files.ts'
+import {
+  listAbandoned,
+  prepareTempFolder,
+  removeAbandoned,
+  tempPath,
+} from '../backups/directory/temp-files.ts'
 import { walk } from '../backups/directory/walk.ts'
 
 export function openDirectoryStore(root: string): CinderStore {
@@ -49,6 +54,7 @@ export function openDirectoryStore(root: string): CinderStore {
         isMissing(error) ? requireFolder(root) : fileError(error),
       )
     },
+    leftovers: { list: () => listAbandoned(root), remove: () => removeAbandoned(root) },
     close: async () => undefined,
   }
 }

@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts'
 import type { CheckResult } from './check.ts'
+import { cinderTargetChecks } from './cinder-targets.ts'
 import { databaseChecks } from './database.ts'
 import { folderChecks } from './folders.ts'
 import { hostChecks } from './host.ts'
@@ -18,4 +19,5 @@ export async function* doctor(config: Config): AsyncGenerator<CheckResult> {
     yield* folderChecks(`store ${name}`, path, { volumes: false })
   }
   for (const [name, place] of Object.entries(config.targets)) yield* targetChecks(config, name, place)
+  for (const [name, place] of Object.entries(config.cinderTargets)) yield* cinderTargetChecks(name, place)
 }

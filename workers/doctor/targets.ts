@@ -17,15 +17,9 @@ export async function* targetChecks(
   place: TargetConfig,
 ): AsyncGenerator<CheckResult> {
   const where = `target ${name}`
-  if (place.driver === 'directory') {
-    const results = await Array.fromAsync(folderChecks(where, place.path, { volumes: false }))
-    yield* results
-    if (results.some(({ state }) => state === 'fail')) return
-  } else {
-    yield await probe({ where, check: 'clock', next: 'Set the clock: let NTP do it.' }, () =>
-      clockSkew(place.endpoint),
-    )
-  }
+  const results = await Array.fromAsync(placeChecks(where, place))
+  yield* results
+  if (results.some(({ state, check }) => state === 'fail' && check !== 'clock')) return
   const opened: BackupTarget[] = []
   const reached = await probe({ where, check: 'reachable', next: reachNext(place) }, async () => {
     const spec = await openTargetSpec(place)
@@ -55,7 +49,16 @@ export async function* targetChecks(
   }
 }
 
-function reachNext(place: TargetConfig): string {
+/** What can be asked without opening it. */
+export async function* placeChecks(where: string, place: TargetConfig): AsyncGenerator<CheckResult> {
+  if (place.driver === 'directory') yield* folderChecks(where, place.path, { volumes: false })
+  else
+    yield await probe({ where, check: 'clock', next: 'Set the clock: let NTP do it.' }, () =>
+      clockSkew(place.endpoint),
+    )
+}
+
+export function reachNext(place: TargetConfig): string {
   return place.driver === 's3'
     ? `Check that ${place.endpoint} answers, that bucket ${place.bucket} exists, and the keys in ${place.credentialsFile}.`
     : `Check ${place.path}.`

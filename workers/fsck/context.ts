@@ -3,6 +3,9 @@ import type { Client } from '@temporalio/client'
 import { openRepository, type Repository } from '../../backup-format/repository.ts'
 import type { Config } from '../../config/config.ts'
 import type { Database } from '../../database/open.ts'
+import { openCinderStore } from '../../drivers/cinder/registry.ts'
+import { stagedKey } from '../../domain/cinder-names.ts'
+import type { CinderStore } from '../../backup-format/cinder/store.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import type { Inventory } from '../../drivers/inventory.ts'
@@ -27,6 +30,12 @@ export interface TargetPlace {
   readonly repository: Repository | undefined
 }
 
+/** A target in Cinder's format. */
+export interface CinderPlace {
+  readonly name: string
+  readonly store: CinderStore
+}
+
 export interface FsckContext {
   readonly config: Config
   readonly database: Database
@@ -34,6 +43,7 @@ export interface FsckContext {
   readonly inventories: readonly InventoryPlace[]
   readonly stores: ReadonlyMap<string, ImageStore>
   readonly targets: readonly TargetPlace[]
+  readonly cinderTargets: readonly CinderPlace[]
   /** Of opening the places. */
   readonly unreachable: readonly Finding[]
   readonly temporalAddress: string
@@ -49,10 +59,11 @@ export interface FsckContext {
 /** Opens what can be opened, and makes nothing: an unmounted share must not become an empty backend. */
 export async function openPlaces(
   config: Config,
-): Promise<Pick<FsckContext, 'inventories' | 'targets' | 'unreachable' | 'stores'>> {
+): Promise<Pick<FsckContext, 'inventories' | 'targets' | 'cinderTargets' | 'unreachable' | 'stores'>> {
   const inventories: InventoryPlace[] = []
   const stores = new Map<string, ImageStore>()
   const targets: TargetPlace[] = []
+  const cinderTargets: CinderPlace[] = []
   const unreachable: Finding[] = []
   const attempt = async (where: string, open: () => Promise<void>) => {
     await open().catch((error: Error) => unreachable.push(unreachablePlace(where, error)))
@@ -79,7 +90,16 @@ export async function openPlaces(
       targets.push({ name, target, repository: await openRepository(target, lookingKeyring(config)) })
     })
   }
-  return { inventories, stores, targets, unreachable }
+  for (const [name, place] of Object.entries(config.cinderTargets)) {
+    await attempt(`target ${name}`, async () => {
+      if (place.driver === 'directory') await stat(place.path)
+      const store = openCinderStore(await openTargetSpec(place))
+      // Does it answer?
+      await store.get(stagedKey({ backupId: 'none' }))
+      cinderTargets.push({ name, store })
+    })
+  }
+  return { inventories, stores, targets, cinderTargets, unreachable }
 }
 
 function unreachablePlace(where: string, error: Error): Finding {

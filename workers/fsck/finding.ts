@@ -7,6 +7,7 @@ export const SEVERITIES = {
   'size-mismatch': 'error',
   'broken-chain': 'error',
   'chunk-missing': 'error',
+  'object-missing': 'error',
   'record-unreadable': 'error',
   'project-key-damaged': 'error',
   'parent-missing': 'error',
@@ -26,6 +27,8 @@ export const SEVERITIES = {
   'stage-orphaned': 'warning',
   'record-orphaned': 'warning',
   'record-open': 'warning',
+  'object-unnamed': 'warning',
+  'object-orphaned': 'warning',
   'key-slot-damaged': 'warning',
   'leftover-temporary': 'warning',
 } as const

@@ -3,6 +3,7 @@ import type { Config } from '../../config/config.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { createTemporalClient, temporalAddress } from '../temporal-connection.ts'
 import { chunkChecks } from './checks/chunks.ts'
+import { cinderTargetChecks } from './checks/cinder-targets.ts'
 import { hostChecks } from './checks/host.ts'
 import { keyChecks } from './checks/keys.ts'
 import { resourceChecks } from './checks/resources.ts'
@@ -55,6 +56,7 @@ export async function fsck(config: Config, options: FsckOptions): Promise<FsckRe
     return await scanAndMend(checksOf(context, options.deep), options)
   } finally {
     for (const { target } of places.targets) await target.close()
+    for (const { store } of places.cinderTargets) await store.close()
     await client.connection.close()
     await database.destroy()
   }
@@ -75,6 +77,7 @@ function checksOf(context: FsckContext, deep: boolean): Check[] {
     ...thingChecks(context),
     ...keyChecks(context),
     ...targetChecks(context),
+    ...cinderTargetChecks(context),
     ...hostChecks(context),
     ...(deep ? chunkChecks(context) : []),
   ]

@@ -1,20 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { readFile, truncate, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile } from 'node:fs/promises'
 import { describe, expect, it } from 'vitest'
 import type { WrittenCompression } from '../../../backup-format/cinder/chunk-upload.ts'
 import { commitCinderBackup } from '../../../backup-format/cinder/commit.ts'
-import { decodeRecord, encodeRecord } from '../../../domain/cinder-record.ts'
-import { mergeForward } from '../../../backup-format/cinder/merge-forward.ts'
+import { decodeRecord } from '../../../domain/cinder-record.ts'
 import { newLocation } from '../../../domain/cinder-names.ts'
-import { removeCinderBackup } from '../../../backup-format/cinder/remove.ts'
 import type { CinderStore } from '../../../backup-format/cinder/store.ts'
 import { type CinderUploadRequest, uploadCinderBackup } from '../../../backup-format/cinder/upload.ts'
 import { openCinderStore } from '../../../drivers/cinder/registry.ts'
 import { KiB, MiB } from '../../../domain/sizes.ts'
-import { type CinderService, startCinder } from '../../support/cinder/cinder-service.ts'
+import { startCinder } from '../../support/cinder/cinder-service.ts'
 import { tempDir } from '../../support/temp-dir.ts'
-import { locate, makeVolume, read, restored, write, writeChain } from './fixtures.ts'
+import { makeVolume, restored, write } from './fixtures.ts'
+import { recordOf, restoredByCinder } from './through-cinder.ts'
 
 const SIZE = 5 * MiB
 const CREATED_AT = '2026-11-20T13:41:09.123Z'
@@ -44,28 +42,6 @@ async function upload(
   await uploadCinderBackup(store, request)
   await commitCinderBackup(store, request.location)
   return backupId
-}
-
-async function recordOf(store: CinderStore, backupId: string) {
-  const { location, metadata } = await read(store, backupId)
-  const { backupService, backupUrl } = encodeRecord(
-    store.kind,
-    {
-      ...{ location, bucket: 'volumebackups', sizeBytes: SIZE, objectCount: metadata.objects.length },
-      ...{ name: metadata.name, description: metadata.description, parentId: metadata.parentId },
-      ...{ dataTimestamp: metadata.createdAt, createdAt: metadata.createdAt },
-    },
-    'cinder.backup.drivers.posix.PosixBackupDriver',
-  )
-  return { backup_service: backupService, backup_url: backupUrl }
-}
-
-async function restoredByCinder(cinder: CinderService, backupId: string): Promise<Buffer> {
-  const path = join(await tempDir(), 'restored')
-  await writeFile(path, '')
-  await truncate(path, SIZE)
-  await cinder.restore(backupId, path)
-  return readFile(path)
 }
 
 describe('in a folder that Cinder uses', async () => {
@@ -137,26 +113,5 @@ describe('in a folder that Cinder uses', async () => {
     const ours = await recordOf(store, backupId)
     await cinder.forget(backupId)
     expect(await cinder.importRecord(ours)).toMatchObject({ prefix, container, parentId: null })
-  })
-
-  it('every link of a chain can be deleted; the others restore, here and with Cinder', async () => {
-    const chain = await writeChain(cinder, await cinder.createVolume('root'), await makeVolume(SIZE))
-    // The full one, one in the middle, and the newest.
-    for (const index of [0, 1, 1]) {
-      const [gone] = chain.splice(index, 1)
-      if (gone === undefined) throw new Error('Expected a link')
-      const location = await locate(store, gone.backupId)
-      await mergeForward(store, { location, signal: SIGNAL })
-      await removeCinderBackup(store, location)
-      for (const { backupId, content } of chain) {
-        expect((await restored(store, backupId)).equals(content)).toBe(true)
-      }
-      for (const { backupId, content } of chain) {
-        await cinder.forget(backupId)
-        await cinder.importRecord(await recordOf(store, backupId))
-        expect((await restoredByCinder(cinder, backupId)).equals(content)).toBe(true)
-      }
-    }
-    expect(chain).toHaveLength(1)
   })
 })

@@ -13,6 +13,7 @@ import type { StoredResourceType } from '../../../database/resources.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { busyStatus } from '../../../domain/operations.ts'
 import type { StoredThing } from '../../../drivers/inventory.ts'
+import { findCinderBackup } from '../cinder-backups.ts'
 import type { FsckContext } from '../context.ts'
 import type { Check, Finding } from '../finding.ts'
 import { findRecord } from '../records.ts'
@@ -98,6 +99,12 @@ async function compare(
     const explanation = `The database says ${row.status}, and there is nothing of it.`
     return { ...common, code: `${type}-missing`, explanation, next: rescue(type, row.id) }
   }
+  const [lost, ...others] = stored.missing ?? []
+  if (lost !== undefined) {
+    const more = others.length === 0 ? '' : ` and ${others.length} more`
+    const explanation = `Its metadata name ${lost}${more}, and there is no such object.`
+    return { ...common, code: 'object-missing', explanation, next: rescue(type, row.id) }
+  }
   if (stored.sizeBytes === undefined || stored.sizeBytes === row.sizeBytes) return undefined
   return {
     ...common,
@@ -108,11 +115,13 @@ async function compare(
 }
 
 async function look(
-  { inventories, targets }: FsckContext,
+  { inventories, targets, cinderTargets }: FsckContext,
   type: StoredResourceType,
   row: ResourceRow,
-): Promise<Pick<StoredThing, 'sizeBytes' | 'problem'> | undefined> {
+): Promise<(Pick<StoredThing, 'sizeBytes' | 'problem'> & { missing?: readonly string[] }) | undefined> {
   const { name } = placeOf(row)
+  const cinder = cinderTargets.find((target) => target.name === name)
+  if ('format' in row && cinder !== undefined) return findCinderBackup(cinder.store, row)
   if (type === 'backup') {
     const repository = targets.find((target) => target.name === name)?.repository
     return repository === undefined ? undefined : findRecord(repository, row)
@@ -139,9 +148,12 @@ function isConfigured({ config }: FsckContext, { type, name }: ReturnType<typeof
   )
 }
 
-function isOpen({ inventories, targets }: FsckContext, place: ReturnType<typeof placeOf>): boolean {
+function isOpen(
+  { inventories, targets, cinderTargets }: FsckContext,
+  place: ReturnType<typeof placeOf>,
+): boolean {
   return place.type === 'target'
-    ? targets.some(({ name }) => name === place.name)
+    ? [...targets, ...cinderTargets].some(({ name }) => name === place.name)
     : inventories.some(({ type, name }) => type === place.type && name === place.name)
 }
 

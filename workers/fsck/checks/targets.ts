@@ -1,6 +1,7 @@
 /** From the records in a target to the rows, and what its writers left. */
 import { deleteBackup } from '../../../backup-format/delete.ts'
 import type { Repository } from '../../../backup-format/repository.ts'
+import type { BackupTarget } from '../../../backup-format/target.ts'
 import { idsInWork, resourcesById } from '../../../database/audit.ts'
 import { backupDomain } from '../../../domain/backup-domain.ts'
 import { inBatches } from '../batches.ts'
@@ -11,7 +12,10 @@ import { everyRecord, type FoundRecord } from '../records.ts'
 export function targetChecks(context: FsckContext): Check[] {
   return context.targets.flatMap((place) => {
     const { repository } = place
-    const leftovers = { name: `target ${place.name}`, find: () => findLeftovers(place) }
+    const leftovers = {
+      name: `target ${place.name}`,
+      find: () => findLeftovers(place.name, place.target.leftovers),
+    }
     if (repository === undefined) return [leftovers]
     return [leftovers, { name: `target ${place.name}`, find: () => findRecords(context, place, repository) }]
   })
@@ -85,8 +89,10 @@ function changedAt({ record }: FoundRecord): string | null {
   return record?.committedAt ?? record?.createdAt ?? null
 }
 
-async function* findLeftovers({ name, target }: TargetPlace): AsyncGenerator<Finding> {
-  const { leftovers } = target
+export async function* findLeftovers(
+  name: string,
+  leftovers: BackupTarget['leftovers'],
+): AsyncGenerator<Finding> {
   for (const file of (await leftovers?.list()) ?? []) {
     yield {
       code: 'leftover-temporary',
