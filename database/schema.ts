@@ -318,10 +318,11 @@ export interface AttachmentsTable {
 export interface EventsTable {
   id: number
   projectId: string
+  /** Empty: the event is of a schedule. */
   operationId: string
   resourceId: string
   type: EventType
-  /** JSON of those columns of the operation that change, as they were then. */
+  /** JSON of those columns of the operation that change, as they were then; or ScheduleNews. */
   payload: string
   createdAt: string
 }

@@ -1,5 +1,5 @@
 /** The words of webhooks: events of the log, sent to URLs of users. */
-import type { EventType } from './events.ts'
+import { type EventType, isOfSchedule } from './events.ts'
 import { LIMITS } from './limits.ts'
 
 export const WEBHOOK_STATUSES = ['active', 'failing', 'disabled'] as const
@@ -16,7 +16,7 @@ export const MISSING_MESSAGE = 'events.missing'
 
 /** `ended` -> `operation.ended`, as Standard Webhooks wants a type. */
 export function messageTypeOf(type: EventType): string {
-  return `operation.${type}`
+  return `${isOfSchedule(type) ? 'schedule' : 'operation'}.${type}`
 }
 
 /** Delay before the try that follows so many failed ones. `random` (0 to 1) keeps receivers from being called all at once. */

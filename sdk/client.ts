@@ -32,7 +32,7 @@ import type {
   ImagePage,
   MigrateVolumeInput,
   Operation,
-  OperationEvent,
+  LogEvent,
   OperationPage,
   Project,
   RevertVolumeInput,
@@ -340,10 +340,10 @@ export class VolflowClient {
   followEvents(
     filter: EventFilter = {},
     { signal }: Pick<RequestOptions, 'signal'> = {},
-  ): AsyncIterable<OperationEvent> {
+  ): AsyncIterable<LogEvent> {
     const query = { ...filter }
     const open = (lastId?: string) => this.#stream({ path: '/events/stream', query, lastId, signal })
-    return withReconnect<OperationEvent>(open, () => false, signal)
+    return withReconnect<LogEvent>(open, () => false, signal)
   }
 
   async *#stream({

@@ -1,6 +1,6 @@
 import { ApiError, UnreachableError } from './errors.ts'
 
-/** An event tells of one operation; more than this is not our API. */
+/** An event tells of one operation or schedule; more than this is not our API. */
 const EVENT_LENGTH_MAX = 1024 * 1024
 
 export interface StreamMessage {

@@ -41,9 +41,9 @@ export interface Schemas {
   Image: Image
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
+  LogEvent: LogEvent
   MigrateVolumeInput: MigrateVolumeInput
   Operation: Operation
-  OperationEvent: OperationEvent
   OperationPage: OperationPage
   PauseScheduleInput: PauseScheduleInput
   Project: Project
@@ -461,6 +461,9 @@ export interface CreateWebhookInput {
         | 'abandoned'
         | 'committing'
         | 'ended'
+        | 'alarm-raised'
+        | 'alarm-cleared'
+        | 'run-missed'
       )[]
     | null
   /**
@@ -518,13 +521,13 @@ export interface ErrorAnswer {
   }
 }
 export interface EventPage {
-  items: OperationEvent[]
+  items: LogEvent[]
   /**
    * `after` of the next page; null: this is the last
    */
   next: number | null
 }
-export interface OperationEvent {
+export interface LogEvent {
   /**
    * Larger than that of every event before
    */
@@ -541,101 +544,36 @@ export interface OperationEvent {
     | 'abandoned'
     | 'committing'
     | 'ended'
+    | 'alarm-raised'
+    | 'alarm-cleared'
+    | 'run-missed'
   /**
    * ISO 8601, UTC
    */
   createdAt: string
-  operation: Operation1
-}
-/**
- * As it was right after the change
- */
-export interface Operation1 {
-  id: string
-  projectId: string
-  userId: string
-  requestId: string
-  kind:
-    | 'upload-image'
-    | 'create-volume'
-    | 'create-volume-from-image'
-    | 'create-volume-from-snapshot'
-    | 'clone-volume'
-    | 'restore-backup'
-    | 'upload-volume-to-image'
-    | 'restore-backup-into-volume'
-    | 'reimage-volume'
-    | 'migrate-volume'
-    | 'delete-volume'
-    | 'extend-volume'
-    | 'attach-volume'
-    | 'detach-volume'
-    | 'revert-to-snapshot'
-    | 'delete-image'
-    | 'create-snapshot'
-    | 'delete-snapshot'
-    | 'create-backup'
-    | 'merge-layers'
-    | 'delete-backup'
-    | 'verify-backup'
-    | 'copy-backup'
-    | 'import-target'
-    | 'collect-target'
-    | 'scan-target'
-    | 'unlink-backup'
-  state: 'pending' | 'running' | 'succeeded' | 'failed' | 'cancelled'
-  resourceType: 'image' | 'volume' | 'snapshot' | 'backup' | 'target'
-  resourceId: string
-  phase: string | null
-  doneBytes: number
   /**
-   * 0: not known yet
+   * As it was right after the change; null for an event of a schedule
    */
-  totalBytes: number
+  operation: Operation | null
   /**
-   * Really read and written; less than doneBytes where holes, clones or deduplication saved work
+   * Of which schedule an event tells; null for an event of an operation
    */
-  movedBytes: number
-  attempt: number
-  /**
-   * Why the last attempt failed
-   */
-  lastError: string | null
-  nextRetryAt: string | null
-  /**
-   * Why it does not advance: `paused`, or what it waits for
-   */
-  waitingFor: string | null
-  /**
-   * On request; its backend or its project may be paused besides
-   */
-  paused: boolean
-  /**
-   * Bytes a second
-   */
-  rateLimitBytes: number | null
-  cancelRequested: boolean
-  /**
-   * Past the commit point: it can no longer be cancelled
-   */
-  committed: boolean
-  error: {
-    code: string
-    message: string
+  schedule: {
+    id: string
+    name: string
+    /**
+     * Of an alarm
+     */
+    volumeId: string | null
+    /**
+     * Its newest good backup by the schedule, when the alarm was raised
+     */
+    lastGoodAt: string | null
+    /**
+     * The planned time that was missed
+     */
+    scheduledAt: string | null
   } | null
-  result: {
-    [k: string]: string | number | boolean | null
-  } | null
-  /**
-   * It ended, but its resource was no longer its own to update
-   */
-  superseded: boolean
-  /**
-   * ISO 8601, UTC
-   */
-  createdAt: string
-  startedAt: string | null
-  finishedAt: string | null
 }
 export interface ExportRecord {
   /**
@@ -1070,6 +1008,9 @@ export interface UpdateWebhookInput {
         | 'abandoned'
         | 'committing'
         | 'ended'
+        | 'alarm-raised'
+        | 'alarm-cleared'
+        | 'run-missed'
       )[]
     | null
   /**
@@ -1213,6 +1154,9 @@ export interface Webhook {
         | 'abandoned'
         | 'committing'
         | 'ended'
+        | 'alarm-raised'
+        | 'alarm-cleared'
+        | 'run-missed'
       )[]
     | null
   kinds:

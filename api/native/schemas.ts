@@ -64,9 +64,23 @@ export const EVENT = z
     id: z.int().min(1).describe('Larger than that of every event before'),
     type: z.enum(EVENT_TYPES),
     createdAt: TIME,
-    operation: OPERATION.describe('As it was right after the change'),
+    operation: OPERATION.nullable().describe(
+      'As it was right after the change; null for an event of a schedule',
+    ),
+    schedule: z
+      .object({
+        id: z.string(),
+        name: z.string(),
+        volumeId: z.string().nullable().describe('Of an alarm'),
+        lastGoodAt: TIME.nullable().describe(
+          'Its newest good backup by the schedule, when the alarm was raised',
+        ),
+        scheduledAt: TIME.nullable().describe('The planned time that was missed'),
+      })
+      .nullable()
+      .describe('Of which schedule an event tells; null for an event of an operation'),
   })
-  .meta({ id: 'OperationEvent' })
+  .meta({ id: 'LogEvent' })
 
 export const IMAGE = z
   .object({

@@ -28,8 +28,8 @@ export function operationView(row: OperationRow): z.infer<typeof OPERATION> {
   }
 }
 
-export function eventView({ id, type, createdAt, operation }: EventRow): z.infer<typeof EVENT> {
-  return { id, type, createdAt, operation: operationView(operation) }
+export function eventView({ operation, ...event }: EventRow): z.infer<typeof EVENT> {
+  return { ...event, operation: operation === null ? null : operationView(operation) }
 }
 
 export function volumeView(row: VolumeRow): z.infer<typeof VOLUME> {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
 import type { EventFilter } from '../../sdk/client.ts'
-import type { OperationEvent } from '../../sdk/types.ts'
+import type { LogEvent } from '../../sdk/types.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { parseEventId, parseCount } from '../options.ts'
 import { printTable } from '../output.ts'
@@ -20,7 +20,9 @@ interface Options {
 export function eventCommands(program: Command): void {
   program
     .command('events')
-    .description('what happened to operations, oldest first; with --follow what happens from now on')
+    .description(
+      'what happened to operations and schedules, oldest first; with --follow what happens from now on',
+    )
     .option('--follow', 'print events as they come, one line each; with --json as documents')
     .option('--after <id>', 'only what came after this event; 0: from the oldest that is kept', parseEventId)
     .option('--operation <id>', 'only those of this operation')
@@ -58,23 +60,34 @@ async function print({ client, json }: Session, filter: EventFilter): Promise<vo
   })
 }
 
-function row(event: OperationEvent): Row {
-  const { id, createdAt, type, operation } = event
+function row(event: LogEvent): Row {
+  const { id, createdAt, type, operation, schedule } = event
   return {
     ID: id,
     TIME: createdAt,
     EVENT: type,
-    KIND: operation.kind,
-    OPERATION: operation.id,
+    KIND: operation?.kind ?? 'schedule',
+    OPERATION: operation?.id ?? schedule?.id ?? '',
     DETAIL: detail(event),
   }
 }
 
-function detail({ type, operation }: OperationEvent): string {
+function detail({ type, operation, schedule }: LogEvent): string {
+  if (operation === null) return schedule === null ? '' : scheduleDetail(schedule)
   const { phase, doneBytes, totalBytes, state, error, lastError, nextRetryAt } = operation
   if (type === 'ended') return error === null ? state : `${state}: ${error.message} [${error.code}]`
   if (type === 'attempt-failed')
     return `${lastError}${nextRetryAt === null ? '' : `; next try ${nextRetryAt}`}`
   if (type !== 'progress' || phase === null) return ''
   return totalBytes === 0 ? phase : `${phase} ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`
+}
+
+function scheduleDetail({
+  name,
+  volumeId,
+  lastGoodAt,
+  scheduledAt,
+}: NonNullable<LogEvent['schedule']>): string {
+  if (scheduledAt !== null) return `${name}: nothing was running at ${scheduledAt}`
+  return `${name}: volume ${volumeId}, last good backup ${lastGoodAt ?? 'never'}`
 }

@@ -1,5 +1,5 @@
 import { RequestError } from '../../domain/errors.ts'
-import type { EventType } from '../../domain/events.ts'
+import { type EventType, isOfSchedule, type ScheduleNews } from '../../domain/events.ts'
 import type { Database } from '../open.ts'
 import type { OperationRow } from '../operations/read.ts'
 import type { Tx } from '../resources.ts'
@@ -8,8 +8,9 @@ export interface EventRow {
   readonly id: number
   readonly type: EventType
   readonly createdAt: string
-  /** As it was right after the change. */
-  readonly operation: OperationRow
+  /** As it was right after the change; null for an event of a schedule. */
+  readonly operation: OperationRow | null
+  readonly schedule: ScheduleNews | null
 }
 
 export interface EventFilter {
@@ -33,7 +34,7 @@ export async function eventsAfter(
 ): Promise<EventRow[]> {
   let query = database
     .selectFrom('events')
-    .innerJoin('operations', 'operations.id', 'events.operationId')
+    .leftJoin('operations', 'operations.id', 'events.operationId')
     .selectAll('operations')
     .select(EVENT_COLUMNS)
     .where('events.projectId', '=', filter.projectId)
@@ -66,13 +67,12 @@ export function eventRowOf({
   eventCreatedAt,
   eventPayload,
   ...operation
-}: OperationRow & EventColumns): EventRow {
-  return {
-    id: eventId,
-    type: eventType,
-    createdAt: eventCreatedAt,
-    operation: { ...operation, ...(JSON.parse(eventPayload) as Partial<OperationRow>) },
-  }
+}: { readonly [column in keyof OperationRow]: OperationRow[column] | null } & EventColumns): EventRow {
+  const head = { id: eventId, type: eventType, createdAt: eventCreatedAt }
+  const payload: unknown = JSON.parse(eventPayload)
+  if (isOfSchedule(eventType)) return { ...head, operation: null, schedule: payload as ScheduleNews }
+  // Events of an operation go with it.
+  return { ...head, operation: { ...(operation as OperationRow), ...(payload as object) }, schedule: null }
 }
 
 export async function eventPosition(database: Database | Tx): Promise<EventPosition> {

@@ -2,6 +2,7 @@
 import type { Selectable } from 'kysely'
 import { LIMITS } from '../../domain/limits.ts'
 import { greatestGapMs } from '../../domain/schedule-times.ts'
+import { recordScheduleEvents } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import type { ScheduleAlarmsTable } from '../schema.ts'
@@ -33,7 +34,7 @@ export function alarmsOf(database: Database, scheduleId: string): Promise<Schedu
     .execute()
 }
 
-/** Brings a schedule's alarms up to date; resolves to what has changed. A paused schedule keeps watching: its volumes are not backed up. */
+/** Brings a schedule's alarms up to date; resolves to what has changed, of which there are events. A paused schedule keeps watching: its volumes are not backed up. */
 export async function updateAlarms(
   database: Database,
   schedule: ScheduleRow,
@@ -42,14 +43,14 @@ export async function updateAlarms(
   return database.transaction().execute(async (tx) => {
     const before = await tx
       .selectFrom('scheduleAlarms')
-      .select('volumeId')
+      .select(['volumeId', 'lastGoodAt'])
       .where('scheduleId', '=', schedule.id)
       .execute()
-    const known = new Set(before.map(({ volumeId }) => volumeId))
+    const known = new Map(before.map(({ volumeId, lastGoodAt }) => [volumeId, lastGoodAt]))
     const due = await overdue(tx, schedule, nowMs)
     const raised = due.filter(({ volumeId }) => !known.has(volumeId))
     const dueIds = new Set(due.map(({ volumeId }) => volumeId))
-    const cleared = [...known].filter((volumeId) => !dueIds.has(volumeId))
+    const cleared = [...known.keys()].filter((volumeId) => !dueIds.has(volumeId))
     if (raised.length > 0) await tx.insertInto('scheduleAlarms').values(raised).execute()
     if (cleared.length > 0)
       await tx
@@ -57,6 +58,19 @@ export async function updateAlarms(
         .where('scheduleId', '=', schedule.id)
         .where('volumeId', 'in', cleared)
         .execute()
+    const news = (volumeId: string, lastGoodAt: string | null) => ({
+      ...{ id: schedule.id, name: schedule.name, volumeId, lastGoodAt, scheduledAt: null },
+    })
+    await recordScheduleEvents(tx, schedule, [
+      ...raised.map(({ volumeId, lastGoodAt }) => ({
+        type: 'alarm-raised' as const,
+        schedule: news(volumeId, lastGoodAt),
+      })),
+      ...cleared.map((volumeId) => ({
+        type: 'alarm-cleared' as const,
+        schedule: news(volumeId, known.get(volumeId) ?? null),
+      })),
+    ])
     return { raised, cleared }
   })
 }

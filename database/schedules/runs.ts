@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { LIMITS } from '../../domain/limits.ts'
 import { timesBetween } from '../../domain/schedule-times.ts'
+import { recordScheduleEvents } from '../events/record.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import { runsAt, type ScheduleRow, type ScheduleRunRow } from './read.ts'
@@ -79,12 +80,22 @@ export async function settleRange(
       .executeTakeFirstOrThrow()
     // Changed or deleted meanwhile: these times are no longer its own.
     if (numUpdatedRows !== 1n) return
+    const missed: string[] = []
     for (const timeMs of plannedMs) {
       const key = { scheduleId: schedule.id, scheduledAt: new Date(timeMs).toISOString() }
       const [known] = await runsAt(tx, key, 1)
-      if (known === undefined) await recordWhole(tx, key, { outcome: 'missed', reason: MISSED_REASON })
+      if (known !== undefined) continue
+      await recordWhole(tx, key, { outcome: 'missed', reason: MISSED_REASON })
+      missed.push(key.scheduledAt)
     }
     await forgetOldRuns(tx, schedule.id)
+    const { id, name } = schedule
+    const news = missed.map((scheduledAt) => ({ id, name, volumeId: null, lastGoodAt: null, scheduledAt }))
+    await recordScheduleEvents(
+      tx,
+      schedule,
+      news.map((one) => ({ type: 'run-missed', schedule: one })),
+    )
   })
 }
 

@@ -24,7 +24,7 @@ export async function pendingEvents(
   const { lastId } = await eventPosition(database)
   const rows = await database
     .selectFrom(['webhooks', 'events'])
-    .innerJoin('operations', 'operations.id', 'events.operationId')
+    .leftJoin('operations', 'operations.id', 'events.operationId')
     .selectAll('operations')
     .select(EVENT_COLUMNS)
     .where('webhooks.id', '=', webhookId)

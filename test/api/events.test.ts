@@ -8,7 +8,7 @@ import { pruneEvents } from '../../database/events/prune.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { VolflowClient } from '../../sdk/client.ts'
-import type { Operation, OperationEvent } from '../../sdk/types.ts'
+import type { Operation, LogEvent } from '../../sdk/types.ts'
 import { writeInProcesses } from '../database/write-in-processes.ts'
 import { runToEnd } from './end-operation.ts'
 import { startApi } from './start-api.ts'
@@ -19,7 +19,7 @@ test('Events are listed from the oldest, page by page, each once', async () => {
   const { client } = await apiWith(5)
   const seen: number[] = []
   for (let after: number | null = 0; after !== null;) {
-    const page: { items: OperationEvent[]; next: number | null } = await client.listEvents({
+    const page: { items: LogEvent[]; next: number | null } = await client.listEvents({
       after,
       limit: 4,
     })
@@ -34,7 +34,7 @@ test('Events of one operation or one resource are listed, and none of another pr
   const [, second] = operations
   if (second === undefined) throw new Error('Expected operations')
   const ofOperation = await client.listEvents({ operationId: second.id })
-  expect(ofOperation.items.map(({ type, operation }) => [type, operation.id, operation.state])).toEqual([
+  expect(ofOperation.items.map(({ type, operation }) => [type, operation?.id, operation?.state])).toEqual([
     ['accepted', second.id, 'pending'],
     ['started', second.id, 'running'],
     ['ended', second.id, 'succeeded'],
@@ -175,7 +175,7 @@ function ids(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, index) => from + index)
 }
 
-async function readUntil(events: AsyncIterable<OperationEvent>, lastId: number): Promise<number[]> {
+async function readUntil(events: AsyncIterable<LogEvent>, lastId: number): Promise<number[]> {
   const seen: number[] = []
   for await (const { id } of events) {
     seen.push(id)

@@ -1,5 +1,6 @@
 /** Schedules of several volumes, what they keep, and their alarms. */
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { eventsAfter } from '../../database/events/read.ts'
 import type { Database } from '../../database/open.ts'
 import { requestVolume } from '../../database/requests/create-volume.ts'
 import { requestVolumeDeletion } from '../../database/requests/delete-volume.ts'
@@ -8,12 +9,16 @@ import { listRuns, requireSchedule } from '../../database/schedules/read.ts'
 import { applyRetention, retentionOf, schedulesToRetain } from '../../database/schedules/retention.ts'
 import { requestRun, startPlannedRun } from '../../database/schedules/start-run.ts'
 import { createSchedule, type ScheduleRequest, updateSchedule } from '../../database/schedules/write.ts'
+import { pendingEvents } from '../../database/webhooks/pending.ts'
+import { createWebhook } from '../../database/webhooks/write.ts'
 import { timesBetween } from '../../domain/schedule-times.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { modelKeeps } from '../domain/retention-model.ts'
 import { actor, finish, PLACES, temporaryDatabase } from './database-fixture.ts'
 
 const HOUR_MS = 3_600_000
+const HOOK = { url: 'https://example.org/hook' }
+const secretOf = (id: string, generation: number) => ({ fingerprint: `${id}/${generation}` })
 const DAY_MS = 24 * HOUR_MS
 
 let database: Database
@@ -199,6 +204,38 @@ test('an alarm is raised when two planned times passed without a good backup, an
   expect(await look(4)).toEqual({ raised: [], cleared: [late] })
   await updateSchedule(database, PLACES, { id, projectId: 'p1' }, { alarmAfterSeconds: 60 })
   expect((await look(4)).raised.map(({ volumeId }) => volumeId).toSorted()).toEqual([calm, late].toSorted())
+})
+
+test('an alarm that is raised or cleared is an event, of which webhooks tell and which is found by its volume', async () => {
+  const late = await volume()
+  const { resourceId } = await createWebhook(database, actor(), HOOK, secretOf)
+  const onlyBackups = await createWebhook(database, actor(), { ...HOOK, kinds: ['create-backup'] }, secretOf)
+  const onlyAlarms = { ...HOOK, eventTypes: ['alarm-raised' as const] }
+  const alarms = await createWebhook(database, actor(), onlyAlarms, secretOf)
+  const { id, row } = await schedule({ volumes: { ids: [late] } })
+  const startMs = Date.now()
+  const look = async (hour: number) => updateAlarms(database, await row(), startMs + hour * HOUR_MS)
+  await look(3)
+  await look(3)
+  await run(id, startMs + 3 * HOUR_MS)
+  await finishBackups(startMs + 3 * HOUR_MS)
+  await look(4)
+  const told = async (webhookId: string) =>
+    (await pendingEvents(database, webhookId, 0)).events
+      .filter(({ operation }) => operation === null)
+      .map(({ type }) => type)
+  const filter = { projectId: 'p1', resourceId: late }
+  const events = await eventsAfter(database, filter, { afterId: 0, limit: 100 })
+  const { name } = await row()
+  const news = { id, name, volumeId: late, lastGoodAt: null, scheduledAt: null }
+  expect(events.filter(({ schedule: of }) => of !== null)).toMatchObject([
+    { type: 'alarm-raised', operation: null, schedule: news },
+    { type: 'alarm-cleared', operation: null, schedule: news },
+  ])
+  expect(await told(resourceId)).toEqual(['alarm-raised', 'alarm-cleared'])
+  expect(await told(alarms.resourceId)).toEqual(['alarm-raised'])
+  expect(await told(onlyBackups.resourceId)).toEqual([])
+  expect(await eventsAfter(database, { projectId: 'p2' }, { afterId: 0, limit: 100 })).toEqual([])
 })
 
 test('thirty simulated days of a plan: what exists is what a simple model of retention leaves', async () => {

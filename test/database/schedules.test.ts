@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { eventsAfter } from '../../database/events/read.ts'
 import type { Database } from '../../database/open.ts'
 import { undispatchedOperations } from '../../database/operations/dispatch.ts'
 import { requestVolume } from '../../database/requests/create-volume.ts'
@@ -191,6 +192,11 @@ test('planned times without a run are missed, once, and only after their catch-u
   ])
   await settle(threeMs + 630_000)
   expect((await outcomes())[0]).toEqual([AT(3), 'missed'])
+  const events = await eventsAfter(database, { projectId: 'p1', resourceId: id }, { afterId: 0, limit: 100 })
+  expect(events).toMatchObject([
+    { type: 'run-missed', operation: null, schedule: { id, volumeId: null, scheduledAt: AT(1) } },
+    { type: 'run-missed', operation: null, schedule: { id, volumeId: null, scheduledAt: AT(3) } },
+  ])
   expect(await run(id, 3, 11)).toEqual({ outcome: 'missed' })
   expect(await run(id, 4, 11)).toEqual({ outcome: 'missed' })
   await setPaused(database, { id, projectId: 'p1' }, { paused: true })

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { OperationEvent } from '../../sdk/types.ts'
+import type { LogEvent } from '../../sdk/types.ts'
 import { expectClean } from '../checker/check.ts'
 import { readRows } from '../checker/database.ts'
 import { makeQcow2Image } from '../support/small-images.ts'
@@ -14,7 +14,7 @@ test('who follows the events sees every change once, although control worker and
   await using installation = await Installation.start({ s3: true })
   const { client, folder, proxy } = installation
   const leaving = new AbortController()
-  const seen: OperationEvent[] = []
+  const seen: LogEvent[] = []
   const following = (async () => {
     for await (const event of client.followEvents({ after: 0 }, { signal: leaving.signal })) seen.push(event)
   })().catch((error: unknown) => {
@@ -37,7 +37,7 @@ test('who follows the events sees every change once, although control worker and
   await ended(installation, backup)
   await until(
     'the end was told',
-    () => seen.at(-1)?.operation.id === backup.id && seen.at(-1)?.type === 'ended',
+    () => seen.at(-1)?.operation?.id === backup.id && seen.at(-1)?.type === 'ended',
   )
   leaving.abort()
   await following
