@@ -13,6 +13,7 @@ import { guardOrigin } from './guards.ts'
 import { healthRoutes } from './health.ts'
 import { HttpError } from './http-error.ts'
 import { authenticateCallers } from './identity/authenticate.ts'
+import { keystoneRoutes } from './keystone/routes.ts'
 import { nativeRoutes } from './native/routes.ts'
 import { OPENAPI_OPTIONS } from './openapi.ts'
 import { EventBell } from './streams/event-bell.ts'
@@ -60,6 +61,10 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     prefix: '/operations/v1',
   })
   void app.register(async (scope) => glanceRoutes(scope as unknown as App, context), { prefix: '/image' })
+  if (deps.servesIdentity === true)
+    void app.register(async (scope) => keystoneRoutes(scope as unknown as App, context), {
+      prefix: '/identity',
+    })
   return app as unknown as FastifyInstance
 }
 

@@ -21,6 +21,10 @@ export interface ApiDependencies {
   /** Throws RequestError 404 or 409. */
   readonly abandon: (key: OperationKey) => Promise<void>
   readonly authentication: Authentication
+  /** Serves our own Keystone below /identity. */
+  readonly servesIdentity?: boolean
+  /** Where else clients are sent for a token. */
+  readonly identityUrl?: string
   /** `https://cloud.example.org`: what links begin with; default: the host that the request named. */
   readonly publicUrl?: string
   readonly places: PlaceNames

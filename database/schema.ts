@@ -6,10 +6,11 @@ import type { LockMode, OperationKind, OperationState, ResourceType } from '../d
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 import type { DeliveryOutcome } from '../domain/webhooks.ts'
 import type { VerifyLevel } from '../domain/verification.ts'
+import type { IdentitySchema } from './identity/schema.ts'
 import type { ImageCopiesTable, ImageMembersTable, ImageTagsTable } from './image-tables.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
-export interface Schema {
+export interface Schema extends IdentitySchema {
   volumes: VolumesTable
   snapshots: SnapshotsTable
   images: ImagesTable

@@ -28,3 +28,10 @@ export function allows({ isAdmin, readOnly }: Rights, rule: Rule): boolean {
 export function sees(caller: Rights & { readonly projectId: string }, projectId: string): boolean {
   return caller.isAdmin || caller.projectId === projectId
 }
+
+/** Itself and what comes with it, as Keystone implies it. */
+export function impliedRoles(role: string): string[] {
+  const chain = ['admin', 'member', 'reader']
+  const index = chain.indexOf(role)
+  return index === -1 ? [role] : chain.slice(index)
+}

@@ -9,6 +9,7 @@ import * as keptSnapshots from './008-kept-snapshots.ts'
 import * as cinder from './010-cinder.ts'
 import * as plans from './012-plans.ts'
 import * as verification from './013-verification.ts'
+import * as identity from './021-identity.ts'
 import * as images from './023-images.ts'
 
 /** All migrations by name, in order; a released one is never edited. */
@@ -23,5 +24,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '010-cinder': cinder,
   '012-plans': plans,
   '013-verification': verification,
+  '021-identity': identity,
   '023-images': images,
 }
