@@ -9,8 +9,8 @@ export const OPENAPI_OPTIONS: SwaggerOptions = {
       version: '1',
       description:
         'Durable storage operations. A request that starts work is answered with 202 and an operation to follow. ' +
-        'Header `X-Project-Id` says whose resources are meant (default `default`); with `Idempotency-Key` a repeated request ' +
-        'gets the first answer.',
+        '`X-Auth-Token` is a token of `/identity/v3`, and its project the one whose resources are meant; administrators may name another one ' +
+        'with `X-Project-Id`. With `Idempotency-Key` a repeated request gets the first answer.',
     },
   },
   transform: jsonSchemaTransform,

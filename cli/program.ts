@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import { backendCommands, projectCommands } from './commands/backend.ts'
 import { backupCommands } from './commands/backup.ts'
 import { eventCommands } from './commands/event.ts'
+import { identityCommands } from './commands/identity.ts'
 import { imageCommands } from './commands/image.ts'
 import { operationCommands } from './commands/operation.ts'
 import { scheduleCommands } from './commands/schedule.ts'
@@ -28,6 +29,7 @@ export function createProgram(): Command {
   operationCommands(program)
   backendCommands(program)
   projectCommands(program)
+  identityCommands(program)
   eventCommands(program)
   webhookCommands(program)
   program.addHelpText('after', HELP)

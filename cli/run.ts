@@ -53,8 +53,12 @@ function messageOf(error: unknown): string {
     const id = error.holderOperationId
     return `${error.message}\nFollow it: volflow operation watch ${id}\nCancel it: volflow operation cancel ${id}`
   }
+  if (error instanceof ApiError && error.code === 'unauthorized') return `${error.message}\n${HOW_TO_LOG_IN}`
   if (error instanceof ApiError && error.status >= 500) {
     return `${error.message}\nRequest id: ${error.requestId ?? 'none'}`
   }
   return error instanceof Error ? error.message : String(error)
 }
+
+const HOW_TO_LOG_IN =
+  'Set OS_CLOUD to a cloud of your clouds.yaml, or OS_AUTH_URL and the like; or VOLFLOW_DATA to the data folder of `volflow up`, which has a clouds.yaml.'

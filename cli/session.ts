@@ -1,11 +1,12 @@
 import type { Command } from 'commander'
 import { VolflowClient } from '../sdk/client.ts'
 import type { RequestOptions } from '../sdk/http.ts'
+import { findLogin } from './credentials.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8780'
 
 interface GlobalOptions {
-  readonly url: string
+  readonly url?: string
   readonly project?: string
   readonly json?: boolean
   readonly wait?: boolean
@@ -23,7 +24,11 @@ export interface Session {
 
 export function addGlobalOptions(program: Command): void {
   program
-    .option('--url <url>', 'where the API is (VOLFLOW_URL)', process.env.VOLFLOW_URL ?? DEFAULT_URL)
+    .option(
+      '--url <url>',
+      'where the API is (VOLFLOW_URL); default: beside the Keystone of your credentials',
+      process.env.VOLFLOW_URL === '' ? undefined : process.env.VOLFLOW_URL,
+    )
     .option('--project <id>', 'whose resources (VOLFLOW_PROJECT)', process.env.VOLFLOW_PROJECT)
     .option('--json', 'print one JSON document')
     .option('--wait', 'wait until the operation has ended (default on a terminal)')
@@ -34,9 +39,12 @@ export function addGlobalOptions(program: Command): void {
 export function sessionOf(command: Command): Session {
   const options: GlobalOptions = command.optsWithGlobals()
   const { url, project, json = false, wait = process.stdout.isTTY, idempotencyKey } = options
+  const login = findLogin(url, process.env)
+  const beside = login === undefined ? undefined : URL.parse(login.authUrl)?.origin
   return {
     client: new VolflowClient({
-      baseUrl: checkedUrl(command, url),
+      baseUrl: checkedUrl(command, url ?? beside ?? DEFAULT_URL),
+      ...(login === undefined ? {} : { tokens: login.tokens }),
       ...(project === undefined ? {} : { projectId: project }),
     }),
     json,

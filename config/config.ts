@@ -56,6 +56,16 @@ export const configSchema = z.strictObject({
       port: port.default(8780),
       /** Names besides the loopback ones under which the API may be addressed. */
       allowedHosts: z.array(z.string()).default([]),
+      /** What links and the catalog begin with, where a proxy is in front; default: the host that a request names. */
+      publicUrl: z.url({ protocol: /^https?$/ }).optional(),
+    })
+    .prefault({}),
+  identity: z
+    .strictObject({
+      /** `own`: our own Keystone, below /identity. `none`: everybody is an administrator, so it listens on loopback alone. */
+      authType: z.enum(['own', 'none']).default('own'),
+      /** `volflow prepare` makes the administrator with this password when there is nobody. It holds that and nothing else. */
+      adminPasswordFile: z.string().optional(),
     })
     .prefault({}),
   temporal: z

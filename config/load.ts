@@ -30,7 +30,7 @@ export async function loadConfig(dataFolder: string, environment = process.env):
 function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
   const absolute = (path: string) => resolve(dataFolder, path)
   const { tls, apiKeyFile } = config.temporal
-  const { database } = config
+  const { database, identity } = config
   return {
     ...config,
     dataFolder,
@@ -38,6 +38,12 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
       ...config.temporal,
       ...(tls && { tls: withAbsoluteFiles(tls, absolute) }),
       ...(apiKeyFile !== undefined && { apiKeyFile: absolute(apiKeyFile) }),
+    },
+    identity: {
+      ...identity,
+      ...(identity.adminPasswordFile !== undefined && {
+        adminPasswordFile: absolute(identity.adminPasswordFile),
+      }),
     },
     ...(database && {
       database: {

@@ -28,3 +28,5 @@ printf '{"accessKeyId":"%s","secretAccessKey":"%s"}\n' "$access" "$secret" | mak
 # Keep a copy of this one somewhere safe: without it no backup can be read.
 random 32 | make backup.key
 random 32 | make webhook.key
+# Of the first administrator: the API takes nobody without a password.
+random 16 | make admin-password

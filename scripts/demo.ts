@@ -12,6 +12,7 @@ import { type S3Proxy, startS3Proxy } from './demo/s3-proxy.ts'
 import { startS3 } from './demo/servers.ts'
 import { Show } from './demo/show.ts'
 import { prepareSourceImage } from './demo/source-image.ts'
+import { findLogin } from '../cli/credentials.ts'
 import { VolflowClient } from '../sdk/client.ts'
 import { Stage } from './demo/stage.ts'
 import { runStory } from './demo/story.ts'
@@ -69,7 +70,9 @@ async function demo(options: DemoOptions, show: Show, signal: AbortSignal): Prom
   }
   if (options.running !== undefined) {
     const { apiUrl, dataFolder } = options.running
-    const installation = { client: new VolflowClient({ baseUrl: apiUrl }), dataFolder }
+    const login = findLogin(apiUrl, process.env)
+    const tokens = login === undefined ? {} : { tokens: login.tokens }
+    const installation = { client: new VolflowClient({ baseUrl: apiUrl, ...tokens }), dataFolder }
     show.heading(`Using the volflow at ${apiUrl}. What the demo makes there stays.`)
     return conclude(await runStory(new Stage({ installation, show, signal, folder }), source, undefined))
   }

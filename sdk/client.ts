@@ -9,6 +9,7 @@ import {
   type RequestOptions,
   sendRequest,
 } from './http.ts'
+import { IdentityClient } from './identity.ts'
 import { ScheduleClient } from './schedules.ts'
 import type {
   Accepted,
@@ -85,6 +86,7 @@ export interface UploadOptions extends RequestOptions {
 /** The native API. Methods throw ApiError for a refusal and UnreachableError where nobody answers. */
 export class VolflowClient {
   readonly cinder = new CinderBackupClient((request) => this.#json(request))
+  readonly identity = new IdentityClient((request) => sendRequest(this.#options, request))
   readonly schedules = new ScheduleClient((request) => this.#json(request))
   readonly webhooks = new WebhookClient((request) => this.#json(request))
   readonly #options: ClientOptions

@@ -1,9 +1,13 @@
 import { ApiError, UnreachableError } from './errors.ts'
+import type { TokenSource } from './keystone.ts'
 
 export interface ClientOptions {
   /** `http://127.0.0.1:8780` */
   readonly baseUrl: string
+  /** Default: that of the token. Without authentication any; with it, for administrators. */
   readonly projectId?: string
+  /** Left out: the API wants no authentication. */
+  readonly tokens?: TokenSource
   /** Default: the global one. */
   readonly fetch?: typeof globalThis.fetch
 }
@@ -24,8 +28,10 @@ export type Body = NonNullable<RequestInit['body']>
 
 export interface HttpRequest extends RequestOptions {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** Below /operations/v1, already encoded. */
+  /** Below the prefix, already encoded. */
   readonly path: string
+  /** Default: `/operations/v1`. */
+  readonly prefix?: string
   readonly query?: Readonly<Record<string, string | number | undefined>>
   readonly json?: unknown
   readonly body?: Body
@@ -37,37 +43,53 @@ export interface HttpRequest extends RequestOptions {
 /** Requests are answered from a database; one that takes longer than this hangs. */
 const TIMEOUT_MS = 30_000
 
-/** One request. Throws ApiError for an answer that is not 2xx, UnreachableError when there is none; an abort throws its reason. */
+/**
+ * One request. Throws ApiError for an answer that is not 2xx, UnreachableError when there is none; an abort throws its reason. Where the
+ * token has ended before its time, it is sent once more with a new one.
+ */
 export async function sendRequest(client: ClientOptions, request: HttpRequest): Promise<Response> {
+  const token = await client.tokens?.token()
+  const response = await sendOnce(client, request, token)
+  if (response.ok) return response
+  const isRefused = response.status === 401 && token !== undefined && request.body === undefined
+  if (!isRefused) throw await errorOf(response)
+  await response.body?.cancel()
+  const again = await sendOnce(client, request, await client.tokens?.renew(token))
+  if (!again.ok) throw await errorOf(again)
+  return again
+}
+
+async function sendOnce(
+  client: ClientOptions,
+  request: HttpRequest,
+  token: string | undefined,
+): Promise<Response> {
   const url = urlOf(client.baseUrl, request)
   const { method, signal, timeoutMs = TIMEOUT_MS } = request
   const signals = [signal, timeoutMs > 0 ? AbortSignal.timeout(timeoutMs) : undefined]
   const init = {
     method,
-    headers: headersOf(client, request),
+    headers: { ...headersOf(client, request), ...(token !== undefined && { 'x-auth-token': token }) },
     body: request.json === undefined ? (request.body ?? null) : JSON.stringify(request.json),
     signal: AbortSignal.any(signals.filter((given) => given !== undefined)),
     redirect: 'error' as const,
     // Node asks for this where the body is a stream.
     duplex: 'half' as const,
   }
-  let response
   try {
-    response = await (client.fetch ?? fetch)(url, init)
+    return await (client.fetch ?? fetch)(url, init)
   } catch (error) {
     signal?.throwIfAborted()
     throw new UnreachableError(client.baseUrl, { cause: error })
   }
-  if (!response.ok) throw await errorOf(response)
-  return response
 }
 
-function urlOf(baseUrl: string, { path, query = {} }: HttpRequest): string {
+function urlOf(baseUrl: string, { path, prefix = '/operations/v1', query = {} }: HttpRequest): string {
   const given = Object.entries(query).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, String(value)] as [string, string]],
   )
   const search = new URLSearchParams(given).toString()
-  return `${baseUrl.replace(/\/+$/, '')}/operations/v1${path}${search === '' ? '' : `?${search}`}`
+  return `${baseUrl.replace(/\/+$/, '')}${prefix}${path}${search === '' ? '' : `?${search}`}`
 }
 
 function headersOf(
@@ -85,8 +107,12 @@ function headersOf(
 async function errorOf(response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => '')
   try {
-    const { error } = JSON.parse(text) as { error: ConstructorParameters<typeof ApiError>[1] }
-    return new ApiError(response.status, { ...error, message: String(error.message) })
+    const { error } = JSON.parse(text) as {
+      error: Omit<ConstructorParameters<typeof ApiError>[1], 'code'> & { code: string | number }
+    }
+    // Keystone's codes are numbers, which the status is already.
+    const code = typeof error.code === 'string' ? error.code : 'refused'
+    return new ApiError(response.status, { ...error, code, message: String(error.message) })
   } catch {
     // Not our API: a proxy in between, or another service on this port.
     const message = `Expected a volflow API at ${new URL(response.url).origin}, got an answer ${response.status} of something else.`

@@ -1,5 +1,4 @@
 import { createApi } from '../api/app.ts'
-import { noAuthentication } from '../api/identity/none.ts'
 import { cancelOperation } from '../client/cancel.ts'
 import { dispatchOperation } from '../client/dispatcher.ts'
 import { abandonOperation } from '../client/recovery.ts'
@@ -9,6 +8,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE, dataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
+import { checkExposure, identityRules } from './identity/rules.ts'
 import { createLogger } from './logger.ts'
 import { openStores, placeNames } from './places.ts'
 import { queueChecks } from './queue-checks.ts'
@@ -18,6 +18,7 @@ import { webhookRules } from './webhooks.ts'
 
 /** Serves the HTTP API. Holds no state: any number may run, and kill -9 loses nothing that was answered. */
 export async function runApiServer(config: Config): Promise<void> {
+  checkExposure(config)
   const logger = createLogger('api')
   const signal = shutdownSignal()
   const database = await openConfiguredDatabase(config, { logger, signal })
@@ -28,7 +29,7 @@ export async function runApiServer(config: Config): Promise<void> {
     cancel: (key) => cancelOperation(client, database, key),
     retry: (key) => retryOperation(client, database, key),
     abandon: (key) => abandonOperation(client, database, key),
-    authentication: noAuthentication,
+    ...identityRules(config, database),
     places: placeNames(config),
     imageStores: await openStores(config),
     webhooks: await webhookRules(config),

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { createProgram } from '../cli/program.ts'
 import { runProgram } from '../cli/run.ts'
 import { loadConfig } from '../config/load.ts'
+import { identityCommands } from './identity/commands.ts'
 import { inspectionCommands } from './inspection-commands.ts'
 
 interface ProcessOptions {
@@ -70,4 +71,5 @@ for (const [name, { about, run }] of Object.entries(PROCESSES)) {
     .action(run)
 }
 inspectionCommands(program, DEFAULT_DATA)
+identityCommands(program, DEFAULT_DATA)
 process.exitCode = await runProgram(program, process.argv)

@@ -1,4 +1,7 @@
 import type { Config } from '../config/config.ts'
+import { readSecret } from '../config/secrets.ts'
+import { bootstrapIdentity, isBootstrapped } from '../database/identity/bootstrap.ts'
+import type { Database } from '../database/open.ts'
 import { prepareTarget } from '../drivers/backups/registry.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { createLogger } from './logger.ts'
@@ -15,8 +18,9 @@ import { waitFor } from './wait-for.ts'
 export async function prepare(config: Config): Promise<void> {
   const waiting = { logger: createLogger('prepare'), signal: shutdownSignal() }
   const database = await openConfiguredDatabase(config, waiting)
-  await database.destroy()
   say('The database schema is up to date.')
+  await prepareAdministrator(config, database)
+  await database.destroy()
   const connection = await createConnection(config)
   const { namespace } = config.temporal
   await waitFor(
@@ -30,6 +34,14 @@ export async function prepare(config: Config): Promise<void> {
     await waitFor(`the target ${name}`, () => prepareTarget(target), waiting)
     say(`The target ${name} is there.`)
   }
+}
+
+/** Only where there is nobody: what was changed since stays. */
+async function prepareAdministrator({ identity }: Config, database: Database): Promise<void> {
+  const { authType, adminPasswordFile: file } = identity
+  if (authType !== 'own' || file === undefined || (await isBootstrapped(database))) return
+  await bootstrapIdentity(database, { name: 'admin', password: await readSecret(file) })
+  say(`The administrator admin was made, with the password in ${file}.`)
 }
 
 function say(line: string): void {

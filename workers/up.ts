@@ -8,6 +8,8 @@ import { LIMITS } from '../domain/limits.ts'
 import { MiB } from '../domain/sizes.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { lockFolder } from './folder-lock.ts'
+import { makeFirstAdministrator } from './identity/first-administrator.ts'
+import { checkExposure } from './identity/rules.ts'
 import { configuredKeyring } from './keyring.ts'
 import { createLogger } from './logger.ts'
 import { checkPorts } from './ports.ts'
@@ -16,6 +18,7 @@ import { waitUntilReady } from './ready.ts'
 import { shutdownSignal } from './shutdown.ts'
 import { type RunningService, supervise } from './supervisor.ts'
 import { prepareTemporal, temporalService } from './temporal-server.ts'
+import type { Waiting } from './wait-for.ts'
 
 const MAIN = fileURLToPath(new URL(`./main${extname(import.meta.url)}`, import.meta.url))
 
@@ -35,6 +38,7 @@ const MALLOC = {
  * workers have handed over what they were doing; the next start carries on.
  */
 export async function up(config: Config): Promise<void> {
+  checkExposure(config)
   const logger = createLogger('up')
   const signal = shutdownSignal()
   await mkdir(config.dataFolder, { recursive: true, mode: 0o700 })
@@ -44,7 +48,7 @@ export async function up(config: Config): Promise<void> {
   await mkdir(logFolder, { recursive: true, mode: 0o700 })
   await configuredKeyring(config)
   await loadWebhookKey(config.webhooks.keyFile)
-  await (await openConfiguredDatabase(config, { logger, signal })).destroy()
+  const news = await prepareDatabase(config, { logger, signal })
   const services: RunningService[] = []
   const start = (name: string, args: readonly string[], heapMiB: number) =>
     services.push(supervise(ourProcess(config, { name, args, heapMiB, logFolder }), logger))
@@ -55,7 +59,7 @@ export async function up(config: Config): Promise<void> {
     start('control', ['control-worker', '--bundle', bundlePath], LIMITS.controlHeapMiB)
     start('api', ['api'], LIMITS.apiHeapMiB)
     await waitUntilReady(config, signal)
-    announce(config, services)
+    announce(config, services, news)
     await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
     process.stdout.write('Stopping: operations that run are carried on by the next start.\n')
   } finally {
@@ -92,13 +96,24 @@ async function bundle(config: Config): Promise<string> {
   return stdout.trim()
 }
 
-function announce(config: Config, services: readonly RunningService[]): void {
+/** With the administrator, if there was nobody. */
+async function prepareDatabase(config: Config, waiting: Waiting): Promise<string[]> {
+  const database = await openConfiguredDatabase(config, waiting)
+  try {
+    return await makeFirstAdministrator(config, database)
+  } finally {
+    await database.destroy()
+  }
+}
+
+function announce(config: Config, services: readonly RunningService[], news: readonly string[]): void {
   const { api, temporal } = config
   const processes = services.map((service) => `${service.name} ${service.pid() ?? '-'}`).join(', ')
   process.stdout.write(
     [
       `volflow is up. API: http://${api.host}:${api.port}  Web UI: http://${temporal.host}:${temporal.uiPort}`,
       `Data and logs: ${config.dataFolder}. Processes: ${processes}. Stop with Ctrl-C.`,
+      ...news,
       '',
     ].join('\n'),
   )

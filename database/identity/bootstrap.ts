@@ -59,3 +59,9 @@ export async function bootstrapIdentity(
       await assignRole(tx, { userId: user.id, roleId: admin.id, ...scope })
   })
 }
+
+/** Whether anybody could be an administrator. */
+export async function isBootstrapped(database: Database): Promise<boolean> {
+  const row = await database.selectFrom('identityUsers').select('id').limit(1).executeTakeFirst()
+  return row !== undefined
+}

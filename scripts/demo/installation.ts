@@ -113,6 +113,7 @@ async function writeConfig(
   })
   const config = {
     api: { port: ports.api },
+    identity: { authType: 'none' },
     temporal: { port: ports.temporal, uiPort: ports.webUi },
     targets: Object.fromEntries(await Promise.all(entries)),
     workers: { dataConcurrency },

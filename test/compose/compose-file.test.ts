@@ -136,10 +136,13 @@ test('volflow understands the configuration that is mounted, and finds each secr
     config.backupKeyFile,
     config.webhooks.keyFile,
     config.database?.passwordFile,
+    config.identity.adminPasswordFile,
     ...Object.values(config.targets).map((target) => (target.driver === 's3' ? target.credentialsFile : '')),
   ]
   expect(secrets).toEqual(
-    ['backup.key', 'webhook.key', 'volflow-password', 's3.json'].map((name) => `/run/secrets/${name}`),
+    ['backup.key', 'webhook.key', 'volflow-password', 'admin-password', 's3.json'].map(
+      (name) => `/run/secrets/${name}`,
+    ),
   )
 })
 

@@ -1,8 +1,9 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { findLogin } from '../../cli/credentials.ts'
 import { build } from '../../scripts/build.ts'
 import { locate } from '../../scripts/setup/locate.ts'
 import { VolflowClient } from '../../sdk/client.ts'
@@ -32,10 +33,17 @@ test.skipIf(missing.length > 0)(
     console.log('up, seconds:', await compose.up())
 
     const api = `http://127.0.0.1:${host.port(8780)}`
+    const credentials = {
+      OS_AUTH_URL: `${api}/identity/v3`,
+      OS_USERNAME: 'admin',
+      OS_PASSWORD: (await readFile(join(host.secretsFolder, 'admin-password'), 'utf8')).trim(),
+      OS_PROJECT_NAME: 'admin',
+    }
+    await expect(new VolflowClient({ baseUrl: api }).listVolumes()).rejects.toMatchObject({ status: 401 })
     const demo = execFileSync(
       process.execPath,
       [join(ROOT, 'scripts/demo.ts'), '--api', api, '--data', join(folder, 'volumes'), '--json'],
-      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...credentials } },
     )
     const result = JSON.parse(demo.trim().split('\n').at(-1) ?? '')
     console.log('demo:', result)
@@ -57,7 +65,9 @@ test.skipIf(missing.length > 0)(
     await expectToStop(compose)
     // Once more, over what the first time has left.
     console.log('up again, seconds:', await compose.up())
-    const volumes = await new VolflowClient({ baseUrl: api }).listVolumes()
+    const login = findLogin(api, credentials)
+    const tokens = login === undefined ? {} : { tokens: login.tokens }
+    const volumes = await new VolflowClient({ baseUrl: api, ...tokens }).listVolumes()
     expect(volumes.items.map(({ status }) => status)).toEqual(volumes.items.map(() => 'available'))
     expect(volumes.items.length).toBeGreaterThan(2)
     await expectToStop(compose)

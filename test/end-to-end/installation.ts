@@ -252,6 +252,7 @@ export class Installation implements AsyncDisposable {
         database: { url: this.#database.url, passwordFile: 'database-password' },
       }),
       api: { port: this.#ports.api },
+      identity: { authType: 'none' },
       temporal: { port: this.#ports.temporal, uiPort: this.#ports.ui },
       targets,
       ...this.#options.config,
