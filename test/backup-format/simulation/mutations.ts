@@ -25,8 +25,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'open-upload.ts',
-        from: 'if (ours && state.epoch === record.value.epoch) return',
-        to: 'if (ours) return',
+        from: 'if (ours && state.epoch === record.value.epoch) {',
+        to: 'if (ours) {',
       },
     ],
   },
