@@ -3,6 +3,8 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { LIMITS } from '../domain/limits.ts'
 import { requestIdOf } from './actor.ts'
+import { withoutProject } from './cinder/path.ts'
+import { cinderRoutes } from './cinder/routes.ts'
 import type { ApiContext, App } from './context.ts'
 import type { ApiDependencies } from './dependencies.ts'
 import { Dispatches } from './dispatches.ts'
@@ -29,6 +31,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     clientErrorHandler: answerClientError,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: LIMITS.nameLengthMax },
+    rewriteUrl: ({ url = '/' }) => withoutProject(url),
   }).withTypeProvider<ZodTypeProvider>()
   const closing = new AbortController()
   const dispatches = new Dispatches(deps)
@@ -65,6 +68,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
     void app.register(async (scope) => keystoneRoutes(scope as unknown as App, context), {
       prefix: '/identity',
     })
+  void app.register(async (scope) => cinderRoutes(scope as unknown as App, context), { prefix: '/volume' })
   return app as unknown as FastifyInstance
 }
 

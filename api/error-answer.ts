@@ -23,6 +23,7 @@ export function answerError(error: FastifyError, request: FastifyRequest, reply:
     .send({ error: { ...answer, requestId: request.id } })
 }
 
+/** Status, code and message of what went wrong, for whatever form an answer has. */
 export function answerOf(error: FastifyError, request: FastifyRequest): Answer {
   if (error instanceof RequestError) {
     const { status, code, message, holderOperationId } = error

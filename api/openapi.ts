@@ -1,6 +1,8 @@
 import type { SwaggerOptions } from '@fastify/swagger'
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod'
 
+const DIALECTS = /^\/volume/
+
 export const OPENAPI_OPTIONS: SwaggerOptions = {
   openapi: {
     openapi: '3.1.0',
@@ -13,7 +15,11 @@ export const OPENAPI_OPTIONS: SwaggerOptions = {
         'with `X-Project-Id`. With `Idempotency-Key` a repeated request gets the first answer.',
     },
   },
-  transform: jsonSchemaTransform,
+  transform: (route) => {
+    // What other services' clients speak is described where they are; this is our own API.
+    const schema = DIALECTS.test(route.url) ? { ...route.schema, hide: true } : route.schema
+    return jsonSchemaTransform({ ...route, schema: schema ?? {} })
+  },
   transformObject: (document) => {
     const openapi = jsonSchemaTransformObject(document) as unknown as OpenApiDocument
     return withoutUnused(openapi) as never

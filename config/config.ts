@@ -1,8 +1,6 @@
 import { z } from 'zod'
-import { QUOTA_DEFAULTS, type QuotaName } from '../domain/quotas.ts'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
-const QUOTA_NAMES = Object.keys(QUOTA_DEFAULTS) as [QuotaName, ...QuotaName[]]
 const port = z.int().min(1).max(65_535)
 
 const backend = z.strictObject({
@@ -12,6 +10,8 @@ const backend = z.strictObject({
   keepBackupSnapshots: z.boolean().optional(),
   /** A folder with the QMP socket of each guest that may use volumes of this backend: `<guest>.sock`. */
   guestSockets: z.string().optional(),
+  /** How many times its size may be promised to volumes, which only take what is written to them. Cinder's default unless told. */
+  overcommitRatio: z.number().min(1).max(1000).optional(),
 })
 
 /** Of zstd, for the chunks of backups; 0 stores them as they are. */
@@ -65,28 +65,11 @@ export const configSchema = z.strictObject({
   identity: z
     .strictObject({
       /** `own`: our own Keystone, below /identity. `none`: everybody is an administrator, so it listens on loopback alone. */
-      authType: z.enum(['own', 'keystone', 'none']).default('own'),
-      /** Elsewhere, for `keystone`: who asks it about the tokens of others. */
-      keystone: z
-        .strictObject({
-          url: z.url({ protocol: /^https?$/ }),
-          username: z.string(),
-          /** Holds the password and nothing else, readable by its owner alone. */
-          passwordFile: z.string(),
-          userDomainName: z.string().default('Default'),
-          projectName: z.string().default('service'),
-          projectDomainName: z.string().default('Default'),
-        })
-        .optional(),
+      authType: z.enum(['own', 'none']).default('own'),
       /** `volflow prepare` makes the administrator with this password when there is nobody. It holds that and nothing else. */
       adminPasswordFile: z.string().optional(),
     })
-    .refine(({ authType, keystone }) => (authType === 'keystone') === (keystone !== undefined), {
-      error: 'authType keystone and the section keystone go together',
-    })
     .prefault({}),
-  /** What each project may have, unless told otherwise for all or for one; -1: no limit. Cinder's names and defaults (domain/quotas.ts). */
-  quotas: z.partialRecord(z.enum(QUOTA_NAMES), z.int().min(-1)).default({}),
   temporal: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

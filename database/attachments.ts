@@ -74,5 +74,7 @@ export async function applyToAttachments(
   if (kind === 'detach-volume') {
     const { volumeId } = JSON.parse(operation.spec) as OperationSpecs['detach-volume']
     await tx.deleteFrom('attachments').where('volumeId', '=', volumeId).execute()
+    await tx.deleteFrom('volumeConnections').where('volumeId', '=', volumeId).execute()
+    await tx.updateTable('volumes').set({ claim: null }).where('id', '=', volumeId).execute()
   }
 }

@@ -5,12 +5,14 @@ import type { EventType } from '../domain/events.ts'
 import type { LockMode, OperationKind, OperationState, ResourceType } from '../domain/operations.ts'
 import type { Overlap, RunOutcome } from '../domain/schedules.ts'
 import type { DeliveryOutcome } from '../domain/webhooks.ts'
+import type { VolumeClaim } from '../domain/volume-claims.ts'
 import type { VerifyLevel } from '../domain/verification.ts'
 import type { IdentitySchema } from './identity/schema.ts'
 import type { ImageCopiesTable, ImageMembersTable, ImageTagsTable } from './image-tables.ts'
+import type { BlockStorageTables } from './cinder/schema.ts'
 
 /** Columns are snake_case in SQL (the plugin converts). Times are ISO 8601 UTC text, leases are epoch milliseconds. */
-export interface Schema extends IdentitySchema {
+export interface Schema extends BlockStorageTables, IdentitySchema {
   volumes: VolumesTable
   snapshots: SnapshotsTable
   images: ImagesTable
@@ -55,7 +57,15 @@ export interface VolumesTable extends ResourceColumns {
   backend: string
   bootable: number
   availabilityZone: string
+  /** Name of its type; null: made without one. */
   volumeType: string | null
+  volumeTypeId: string | null
+  /** Of a volume that rests: to whom it is promised. Null: to nobody. */
+  claim: VolumeClaim | null
+  /** Cinder's word for how far a migration is. */
+  migrationStatus: string | null
+  /** 1: whoever attaches it may only read. */
+  readOnly: Generated<number>
   /** JSON object of strings, Cinder's volume_image_metadata; null when not made from an image. */
   volumeImageMetadata: string | null
   snapshotId: string | null

@@ -74,12 +74,21 @@ export function encodeRecord(
  * a store of this kind can hold.
  */
 export function decodeRecord(kind: CinderStoreKind, backupUrl: string): BackupLocation | undefined {
+  return locationInRecord(kind, backupUrl)?.location
+}
+
+/** The same, with what the record calls its container: of an object store the bucket. */
+export function locationInRecord(
+  kind: CinderStoreKind,
+  backupUrl: string,
+): { readonly location: BackupLocation; readonly container: string | undefined } | undefined {
   if (backupUrl.length > LIMITS.cinderRecordMaxLength) return undefined
   const { id, service_metadata: prefix, container } = parse(backupUrl)
   if (typeof id !== 'string' || typeof prefix !== 'string') return undefined
   const folder = typeof container === 'string' ? container : defaultContainer(id)
   const location = locate(kind, kind === 's3' ? prefix : `${folder.replace(/\/$/, '')}/${prefix}`)
-  return location?.backupId === id ? location : undefined
+  if (location?.backupId !== id) return undefined
+  return { location, container: typeof container === 'string' ? container : undefined }
 }
 
 function parse(backupUrl: string): Readonly<Record<string, unknown>> {

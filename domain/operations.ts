@@ -83,8 +83,16 @@ export interface OperationSpecs {
     virtualSizeBytes: number
     contentId: string
   }
-  'migrate-volume': { volumeId: string; backend: string; toBackend: string; sizeBytes: number }
-  'delete-volume': { volumeId: string; backend: string }
+  'migrate-volume': {
+    volumeId: string
+    backend: string
+    toBackend: string
+    sizeBytes: number
+    /** What the volume is of afterwards; left out: what it was. */
+    volumeType?: { readonly id: string; readonly name: string }
+  }
+  /** `snapshotIds`: all that the volume has, which go before it. */
+  'delete-volume': { volumeId: string; backend: string; snapshotIds?: readonly string[] }
   'extend-volume': { volumeId: string; backend: string; sizeBytes: number } & InUse
   'attach-volume': { volumeId: string; backend: string; attachmentId: string } & InUse
   'detach-volume': { volumeId: string; backend: string }
@@ -250,7 +258,10 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   },
   'reimage-volume': { volume: replaced('volume', 'downloading'), image: read('image', ['active']) },
   'migrate-volume': { volume: replaced('volume', 'maintenance') },
-  'delete-volume': { volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']) },
+  'delete-volume': {
+    volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']),
+    snapshot: deleted('snapshot'),
+  },
   'extend-volume': {
     volume: {
       type: 'volume',
@@ -262,8 +273,16 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
       cancelled: 'previous',
     },
   },
-  'attach-volume': { volume: { ...replaced('volume', 'attaching'), from: ['available', 'in-use'] } },
-  'detach-volume': { volume: { ...replaced('volume', 'detaching'), from: ['in-use', 'error_extending'] } },
+  // A volume that is claimed already is one's own claim: Cinder's clients make it first.
+  'attach-volume': {
+    volume: { ...replaced('volume', 'attaching'), from: ['available', 'in-use', 'reserved', 'attaching'] },
+  },
+  'detach-volume': {
+    volume: {
+      ...replaced('volume', 'detaching'),
+      from: ['in-use', 'error_extending', 'reserved', 'attaching', 'detaching'],
+    },
+  },
   'revert-to-snapshot': {
     volume: replaced('volume', 'reverting'),
     snapshot: replaced('snapshot', 'restoring'),

@@ -4,6 +4,7 @@ import { createDataActivities } from '../activities/index.ts'
 import type { Config } from '../config/config.ts'
 import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import * as cinderStores from '../drivers/cinder/registry.ts'
+import { BLOCK_STORAGE_LIMITS } from '../domain/block-storage-limits.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { dataQueue, placeQueue, targetDataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
@@ -12,6 +13,7 @@ import { createLogger } from './logger.ts'
 import { configuredKeyring } from './keyring.ts'
 import { loop } from './loop.ts'
 import { openBackends, openCinderTargets, openStores, openTargets } from './places.ts'
+import { measureBackends } from './measure-backends.ts'
 import { startMerges } from './merge-layers.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
 import { installRuntime } from './runtime.ts'
@@ -48,6 +50,11 @@ export async function runDataWorker(config: Config): Promise<void> {
   await Promise.all([
     ...workers.map((worker) => worker.run()),
     loop('merge layers', () => startMerges(deps), { intervalMs: LIMITS.mergeSweepMs, signal, logger }),
+    loop('capacities', () => measureBackends(deps), {
+      intervalMs: BLOCK_STORAGE_LIMITS.capacityIntervalMs,
+      signal,
+      logger,
+    }),
     loop('expired uploads', () => clearExpiredUploads(deps), {
       intervalMs: LIMITS.uploadSweepMs,
       signal,

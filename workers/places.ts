@@ -9,6 +9,9 @@ import { openImageStore } from '../drivers/images/registry.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../drivers/volumes/registry.ts'
 
+/** As in Cinder (max_over_subscription_ratio). */
+const OVERCOMMIT_RATIO = 20
+
 export function placeNames(config: Config): PlaceNames {
   return {
     backends: Object.keys(config.backends),
@@ -17,6 +20,12 @@ export function placeNames(config: Config): PlaceNames {
     keepingBackends: Object.entries(config.backends)
       .filter(([, { keepBackupSnapshots = true }]) => keepBackupSnapshots)
       .map(([name]) => name),
+    overcommitRatios: Object.fromEntries(
+      Object.entries(config.backends).map(([name, { overcommitRatio = OVERCOMMIT_RATIO }]) => [
+        name,
+        overcommitRatio,
+      ]),
+    ),
     cinderTargets: Object.fromEntries(Object.entries(config.cinderTargets).map(cinderPlace)),
   }
 }

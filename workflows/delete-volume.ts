@@ -5,7 +5,9 @@ import { onPlace } from './proxies.ts'
 export function deleteVolume(input: OperationInput) {
   return runOperation<'delete-volume'>(input, {
     commit: async (spec) => {
-      await onPlace('backend', spec.backend).removeVolume(spec)
+      const backend = onPlace('backend', spec.backend)
+      for (const snapshotId of spec.snapshotIds ?? []) await backend.removeSnapshot({ ...spec, snapshotId })
+      await backend.removeVolume(spec)
       return {}
     },
   })

@@ -124,7 +124,6 @@ class Verification {
       damagedChunks: this.#damagedObjects,
       damagedPages: 0,
       healedChunks: 0,
-      healedPages: 0,
       ...(damage === undefined ? {} : { damage }),
     }
   }

@@ -10,6 +10,7 @@ import * as cinder from './010-cinder.ts'
 import * as plans from './012-plans.ts'
 import * as verification from './013-verification.ts'
 import * as identity from './021-identity.ts'
+import * as blockStorage from './022-block-storage.ts'
 import * as images from './023-images.ts'
 
 /** All migrations by name, in order; a released one is never edited. */
@@ -25,5 +26,6 @@ export const MIGRATIONS: Record<string, Migration> = {
   '012-plans': plans,
   '013-verification': verification,
   '021-identity': identity,
+  '022-block-storage': blockStorage,
   '023-images': images,
 }

@@ -10,9 +10,9 @@ import {
   type ResourceRole,
   YIELDING,
 } from '../../domain/operations.ts'
+import { claimedStatus } from '../../domain/volume-claims.ts'
 import { volumeInUse } from '../attachments.ts'
 import { recordEvent } from '../events/record.ts'
-import { checkQuotas } from '../quotas.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
 import { cancelInTransaction } from './cancel.ts'
 
@@ -39,8 +39,7 @@ export interface OperationRequest<K extends OperationKind> {
 
 /**
  * Writes the operation with its locks and planned artifacts; the caller inserts a new resource's row before, in the same
- * transaction. Throws RequestError 409 naming the holder when a resource is locked, or when its status does not allow this, and 413 when the
- * project would have more than its quotas allow.
+ * transaction. Throws RequestError 409 naming the holder when a resource is locked, or when its status does not allow this.
  */
 export async function acceptOperation<K extends OperationKind>(
   tx: Tx,
@@ -78,11 +77,6 @@ export async function acceptOperation<K extends OperationKind>(
     if (role === undefined) throw new Error(`No role ${name} in ${request.kind}`)
     await lock(tx, { operationId, kind: request.kind, name, role, resourceId })
   }
-  await checkQuotas(tx, {
-    kind: request.kind,
-    projectId: request.actor.projectId,
-    resourceId: primaryId,
-  })
   await planArtifacts(tx, operationId, request.artifacts ?? [])
   await recordEvent(tx, operationId, 'accepted')
   return operationId
@@ -117,7 +111,7 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     )
   }
   const status = isStored(role.type) ? await resourceStatus(tx, role.type, resourceId) : undefined
-  if (!isDeletedEarly) checkStatus(kind, role, resourceId, status)
+  if (!isDeletedEarly) checkStatus(kind, role, resourceId, await claimed(tx, role, resourceId, status))
   const shown = holders.find((holder) => holder.busyStatus !== null && holder.busyStatus === status)
   await tx
     .insertInto('operationResources')
@@ -132,6 +126,18 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
     })
     .execute()
   if (role.busy !== undefined && isStored(role.type)) await setStatus(tx, role.type, resourceId, role.busy)
+}
+
+/** The status that counts for what may be begun: that of a volume which is promised to somebody is the promise. */
+async function claimed(
+  tx: Tx,
+  { type }: ResourceRole,
+  id: string,
+  status: string | undefined,
+): Promise<string | undefined> {
+  if (type !== 'volume' || status === undefined) return status
+  const row = await tx.selectFrom('volumes').select('claim').where('id', '=', id).executeTakeFirst()
+  return claimedStatus({ status, claim: row?.claim ?? null })
 }
 
 async function firstYielding(

@@ -35,6 +35,7 @@ export async function applyResult(
     await writeFindings(tx, JSON.parse(operation.spec) as OperationSpecs['verify-backup'], result)
   }
   await noteLayers(tx, operation, end)
+  if (kind === 'migrate-volume') await noteMigration(tx, operation, end)
   if (kind === 'extend-volume' && end.outcome === 'succeeded') {
     const sizeBytes = Number(result.sizeBytes)
     await tx.updateTable('volumes').set({ sizeBytes }).where('id', '=', resourceId).execute()
@@ -73,4 +74,21 @@ export async function applyResult(
     const none = { sizeBytes: null, checksum: null, osHashAlgo: null, osHashValue: null }
     await tx.updateTable('images').set(none).where('id', '=', resourceId).execute()
   }
+}
+
+/** How it went, and of which type the volume is now. */
+async function noteMigration(
+  tx: Tx,
+  { spec, resourceId }: { spec: string; resourceId: string },
+  { outcome }: OperationEnd,
+): Promise<void> {
+  const { volumeType } = JSON.parse(spec) as OperationSpecs['migrate-volume']
+  const succeeded = outcome === 'succeeded'
+  const types = { volumeType: volumeType?.name ?? null, volumeTypeId: volumeType?.id ?? null }
+  await tx
+    .updateTable('volumes')
+    .set({ migrationStatus: succeeded ? 'success' : 'error', claim: null })
+    .$if(succeeded && volumeType !== undefined, (query) => query.set(types))
+    .where('id', '=', resourceId)
+    .execute()
 }

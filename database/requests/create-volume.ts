@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
+import { addMessage, NO_BACKEND } from '../cinder/messages.ts'
+import { NoBackendError } from '../cinder/schedule.ts'
 import type { Database } from '../open.ts'
 import type { Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import type { VolumeRequest } from './new-volume.ts'
+import { insertVolume, type NewVolumeContext, type VolumeRequest } from './new-volume.ts'
 import type { PlaceNames } from './places.ts'
 import { fromBackup } from './volume-sources/backup.ts'
 import { blank } from './volume-sources/blank.ts'
@@ -28,11 +30,42 @@ export function requestVolume(
     )
   }
   return requestOnce(database, actor, { createVolume: request }, (tx) => {
-    const context = { tx, actor, places, request, volumeId: randomUUID() }
-    if (imageId !== undefined) return fromImage(context, imageId)
-    if (snapshotId !== undefined) return fromSnapshot(context, snapshotId)
-    if (backupId !== undefined) return fromBackup(context, backupId)
-    if (sourceVolumeId !== undefined) return fromVolume(context, sourceVolumeId)
-    return blank(context)
+    return orInError({ tx, actor, places, request, volumeId: randomUUID() }, accept)
   })
+}
+
+function accept(context: NewVolumeContext): Promise<Accepted> {
+  const { imageId, snapshotId, backupId, sourceVolumeId } = context.request
+  if (imageId !== undefined) return fromImage(context, imageId)
+  if (snapshotId !== undefined) return fromSnapshot(context, snapshotId)
+  if (backupId !== undefined) return fromBackup(context, backupId)
+  if (sourceVolumeId !== undefined) return fromVolume(context, sourceVolumeId)
+  return blank(context)
+}
+
+/** As in Cinder, a volume that fits nowhere is there all the same, in error, and a message says why. */
+async function orInError(
+  context: NewVolumeContext,
+  work: (context: NewVolumeContext) => Promise<Accepted>,
+): Promise<Accepted> {
+  try {
+    return await work(context)
+  } catch (error) {
+    if (!(error instanceof NoBackendError)) throw error
+    const { tx, actor, places, request, volumeId } = context
+    const { sizeBytes, message } = error
+    await insertVolume(tx, actor, request, {
+      volumeId,
+      backend: places.backends[0] ?? '',
+      sizeBytes,
+      status: 'error',
+    })
+    await addMessage(tx, actor, {
+      resourceType: 'VOLUME',
+      resourceId: volumeId,
+      ...NO_BACKEND,
+      text: message,
+    })
+    return { operationId: null, resourceId: volumeId }
+  }
 }

@@ -1,6 +1,10 @@
 import type { Artifact } from '../../domain/artifacts.ts'
+import { RequestError } from '../../domain/errors.ts'
+import { meetsSpecs } from '../../domain/volume-type-specs.ts'
+import { scheduleVolume } from '../cinder/schedule.ts'
 import type { Actor } from '../operations/accept.ts'
 import type { Tx } from '../resources.ts'
+import { choosePlace } from './checks.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface VolumeRequest {
@@ -10,6 +14,12 @@ export interface VolumeRequest {
   readonly description?: string
   readonly metadata?: Record<string, string>
   readonly backend?: string
+  /** Its specs choose the backend. */
+  readonly volumeType?: {
+    readonly id: string
+    readonly name: string
+    readonly extraSpecs: Readonly<Record<string, string>>
+  }
   readonly imageId?: string
   readonly snapshotId?: string
   readonly backupId?: string
@@ -27,6 +37,27 @@ export interface NewVolumeContext {
   readonly volumeId: string
 }
 
+/** Where a new volume goes that may be anywhere. Throws RequestError 400, or NoBackendError when its type fits nowhere. */
+export async function placeFor(
+  { tx, places, request }: NewVolumeContext,
+  sizeBytes: number,
+): Promise<string> {
+  const { backend, volumeType } = request
+  if (volumeType === undefined) return choosePlace('backend', backend, places.backends)
+  return scheduleVolume(tx, places, { extraSpecs: volumeType.extraSpecs, sizeBytes })
+}
+
+/** For a volume that has to be where its source is. Throws RequestError 400 when its type cannot be there. */
+export function requireTypeOn(places: PlaceNames, { volumeType }: VolumeRequest, backend: string): void {
+  const capabilities = { ...places.capabilities?.[backend], volume_backend_name: backend }
+  if (volumeType === undefined || meetsSpecs(volumeType.extraSpecs, capabilities)) return
+  throw new RequestError(
+    400,
+    'typeElsewhere',
+    `Expected a volume type that backend ${backend} has, where the source is, got ${volumeType.name}. Retype the new volume instead.`,
+  )
+}
+
 interface NewVolume {
   volumeId: string
   backend: string
@@ -35,6 +66,7 @@ interface NewVolume {
   snapshotId?: string
   backupId?: string
   sourceVolumeId?: string
+  status?: 'creating' | 'error'
   bootable?: number
   volumeImageMetadata?: string | null
 }
@@ -53,7 +85,7 @@ export async function insertVolume(
       userId: actor.userId,
       name: request.name ?? null,
       description: request.description ?? null,
-      status: 'creating',
+      status: volume.status ?? 'creating',
       metadata: JSON.stringify(request.metadata ?? {}),
       createdAt: new Date().toISOString(),
       updatedAt: null,
@@ -61,7 +93,8 @@ export async function insertVolume(
       backend: volume.backend,
       bootable: volume.bootable ?? 0,
       availabilityZone: 'nova',
-      volumeType: null,
+      volumeType: request.volumeType?.name ?? null,
+      volumeTypeId: request.volumeType?.id ?? null,
       volumeImageMetadata: volume.volumeImageMetadata ?? null,
       snapshotId: volume.snapshotId ?? null,
       sourceVolumeId: volume.sourceVolumeId ?? null,

@@ -7,6 +7,10 @@ export interface PlaceNames {
   readonly targets: readonly string[]
   /** Backends where the snapshot of a volume's newest backup is kept for the next one. */
   readonly keepingBackends?: readonly string[]
+  /** Backend -> how many times its size may be promised to volumes, which only take what is written to them. Default: once. */
+  readonly overcommitRatios?: Readonly<Record<string, number>>
+  /** Backend -> what Cinder's scheduler and clients are told of it. */
+  readonly capabilities?: Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>
   /** Those in Cinder's format. `container` is the bucket; in folders each backup has its own. */
   readonly cinderTargets: Readonly<Record<string, { driver: CinderStoreKind; container: string }>>
 }

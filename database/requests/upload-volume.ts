@@ -15,6 +15,8 @@ export interface VolumeUploadRequest {
   readonly name?: string
   readonly diskFormat: 'raw' | 'qcow2'
   readonly store?: string
+  readonly visibility?: 'private' | 'shared' | 'community' | 'public'
+  readonly protected?: boolean
 }
 
 /** Accepts a new image with the bytes of a volume. */

@@ -13,7 +13,6 @@ import type { ImageStore } from '../../drivers/images/driver.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
 import { webhookRules } from '../../workers/webhooks.ts'
-import { liftQuotas } from '../support/lift-quotas.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
@@ -33,7 +32,6 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
   const folder = await tempDir()
   const { place, remove } = await temporaryDatabasePlace()
   const database = await openDatabase(place)
-  await liftQuotas(database)
   const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
   const dispatched: string[] = []
   const webhooks = {

@@ -1,19 +1,17 @@
 import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
 import { requireResource } from '../../resources.ts'
-import { checkAtLeast, checkVolumeSize, choosePlace } from '../checks.ts'
-import { insertVolume, type NewVolumeContext, volumeArtifact } from '../new-volume.ts'
+import { checkAtLeast, checkVolumeSize } from '../checks.ts'
+import { insertVolume, type NewVolumeContext, placeFor, volumeArtifact } from '../new-volume.ts'
 
-export async function fromBackup(
-  { tx, actor, places, request, volumeId }: NewVolumeContext,
-  backupId: string,
-): Promise<Accepted> {
+export async function fromBackup(context: NewVolumeContext, backupId: string): Promise<Accepted> {
+  const { tx, actor, request, volumeId } = context
   const { projectId } = actor
   const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
-  const backend = choosePlace('backend', request.backend, places.backends)
   const sizeBytes = request.sizeBytes ?? backup.sizeBytes
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: "backup's volume", sizeBytes: backup.sizeBytes })
+  const backend = await placeFor(context, sizeBytes)
   const metadata = { ...request.metadata, src_backup_id: backupId }
   const origin = await tx
     .selectFrom('volumes')

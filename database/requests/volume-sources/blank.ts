@@ -1,15 +1,16 @@
 import { RequestError } from '../../../domain/errors.ts'
 import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
-import { checkVolumeSize, choosePlace } from '../checks.ts'
-import { insertVolume, type NewVolumeContext, volumeArtifact } from '../new-volume.ts'
+import { checkVolumeSize } from '../checks.ts'
+import { insertVolume, type NewVolumeContext, placeFor, volumeArtifact } from '../new-volume.ts'
 
-export async function blank({ tx, actor, places, request, volumeId }: NewVolumeContext): Promise<Accepted> {
-  const backend = choosePlace('backend', request.backend, places.backends)
+export async function blank(context: NewVolumeContext): Promise<Accepted> {
+  const { tx, actor, request, volumeId } = context
   const { sizeBytes } = request
   if (sizeBytes === undefined)
     throw new RequestError(400, 'sizeMissing', 'Expected a size: there is no source to take it from.')
   checkVolumeSize(sizeBytes)
+  const backend = await placeFor(context, sizeBytes)
   await insertVolume(tx, actor, request, { volumeId, backend, sizeBytes })
   const operationId = await acceptOperation(tx, {
     actor,

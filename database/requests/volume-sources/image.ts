@@ -4,18 +4,16 @@ import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
 import { volumeImageMetadata } from '../../image-metadata.ts'
 import { requireActiveImage } from '../active-image.ts'
-import { checkAtLeast, checkVolumeSize, choosePlace } from '../checks.ts'
-import { insertVolume, type NewVolumeContext, volumeArtifact } from '../new-volume.ts'
+import { checkAtLeast, checkVolumeSize } from '../checks.ts'
+import { insertVolume, type NewVolumeContext, placeFor, volumeArtifact } from '../new-volume.ts'
 
-export async function fromImage(
-  { tx, actor, places, request, volumeId }: NewVolumeContext,
-  imageId: string,
-): Promise<Accepted> {
+export async function fromImage(context: NewVolumeContext, imageId: string): Promise<Accepted> {
+  const { tx, actor, request, volumeId } = context
   const { image, blockFormat, virtualSizeBytes, leastBytes } = await requireActiveImage(tx, actor, imageId)
-  const backend = choosePlace('backend', request.backend, places.backends)
   const sizeBytes = request.sizeBytes ?? roundUp(leastBytes, LIMITS.volumeSizeUnitBytes)
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: "image's virtual size", sizeBytes: leastBytes })
+  const backend = await placeFor(context, sizeBytes)
   await insertVolume(tx, actor, request, {
     volumeId,
     backend,

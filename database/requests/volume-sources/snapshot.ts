@@ -2,15 +2,16 @@ import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
 import { requireResource } from '../../resources.ts'
 import { checkAtLeast, checkVolumeSize, choosePlace } from '../checks.ts'
-import { insertVolume, type NewVolumeContext, volumeArtifact } from '../new-volume.ts'
+import { insertVolume, type NewVolumeContext, requireTypeOn, volumeArtifact } from '../new-volume.ts'
 
 export async function fromSnapshot(
-  { tx, actor, request, volumeId }: NewVolumeContext,
+  { tx, actor, places, request, volumeId }: NewVolumeContext,
   snapshotId: string,
 ): Promise<Accepted> {
   const snapshot = await requireResource(tx, 'snapshot', { id: snapshotId, projectId: actor.projectId })
   // A layer or clone lives where its snapshot lives; moving it elsewhere is a migration.
   const backend = choosePlace('backend', request.backend, [snapshot.backend])
+  requireTypeOn(places, request, backend)
   const sizeBytes = request.sizeBytes ?? snapshot.sizeBytes
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: 'snapshot', sizeBytes: snapshot.sizeBytes })

@@ -4,15 +4,22 @@ import { acceptOperation } from '../../operations/accept.ts'
 import type { Accepted } from '../../operations/idempotency.ts'
 import { requireResource } from '../../resources.ts'
 import { checkAtLeast, checkVolumeSize, choosePlace } from '../checks.ts'
-import { insertVolume, type NewVolumeContext, temporarySnapshot, volumeArtifact } from '../new-volume.ts'
+import {
+  insertVolume,
+  type NewVolumeContext,
+  requireTypeOn,
+  temporarySnapshot,
+  volumeArtifact,
+} from '../new-volume.ts'
 
 export async function fromVolume(
-  { tx, actor, request, volumeId }: NewVolumeContext,
+  { tx, actor, places, request, volumeId }: NewVolumeContext,
   sourceVolumeId: string,
 ): Promise<Accepted> {
   const source = await requireResource(tx, 'volume', { id: sourceVolumeId, projectId: actor.projectId })
   // A clone lives where its source lives; moving it elsewhere is a migration.
   const backend = choosePlace('backend', request.backend, [source.backend])
+  requireTypeOn(places, request, backend)
   const sizeBytes = request.sizeBytes ?? source.sizeBytes
   checkVolumeSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: 'source volume', sizeBytes: source.sizeBytes })

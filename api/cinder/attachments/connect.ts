@@ -1,0 +1,68 @@
+import type { FastifyReply } from 'fastify'
+import { z } from 'zod'
+import { attachmentOf } from '../../../database/attachments.ts'
+import type { Actor } from '../../../database/operations/accept.ts'
+import { requestAttachment, requestDetachment } from '../../../database/requests/attachments.ts'
+import { BLOCK_STORAGE_LIMITS } from '../../../domain/block-storage-limits.ts'
+import { isGuestName } from '../../../domain/guests.ts'
+import type { ApiContext } from '../../context.ts'
+import { ended } from '../ended.ts'
+import { start } from '../start.ts'
+
+/** Who wants to connect, as Cinder's clients describe a host; `guest` names the qemu that is asked while it has the volume. */
+export const CONNECTOR = z
+  .looseObject({ host: z.string().max(255).nullish(), guest: z.string().max(64).nullish() })
+  .refine((connector) => JSON.stringify(connector).length <= BLOCK_STORAGE_LIMITS.connectorLengthMax, {
+    error: `at most ${BLOCK_STORAGE_LIMITS.connectorLengthMax} letters of JSON`,
+  })
+
+export interface ConnectionInfo {
+  readonly driver_volume_type: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+interface Wanted {
+  readonly volumeId: string
+  readonly guest: string | null | undefined
+  readonly mode: 'rw' | 'ro'
+}
+
+/** Gives the volume to whoever asks and says how it is opened: what the native API's attach has as its result. */
+export async function connect(
+  context: ApiContext,
+  reply: FastifyReply,
+  actor: Actor,
+  { volumeId, guest, mode }: Wanted,
+): Promise<ConnectionInfo> {
+  const has = await attachmentOf(context.database, volumeId)
+  const wanted = has?.guest ?? guest
+  const named = wanted != null && isGuestName(wanted) ? { guest: wanted } : {}
+  const accepted = await requestAttachment(context.database, actor, volumeId, named)
+  start(context, reply, accepted)
+  const { projectId } = actor
+  const { result } = await ended(context, { operationId: accepted.operationId ?? '', projectId })
+  const { connection = 'null' } = JSON.parse(result ?? '{}') as { connection?: string }
+  return {
+    driver_volume_type: 'blockdev',
+    data: {
+      blockdev: JSON.parse(connection) as unknown,
+      access_mode: mode,
+      encrypted: false,
+      qos_specs: null,
+      discard: true,
+    },
+  }
+}
+
+/** Takes the volume back. Resolves to the operation's id, or undefined when nobody had it. */
+export async function disconnect(
+  context: ApiContext,
+  reply: FastifyReply,
+  actor: Actor,
+  volumeId: string,
+): Promise<string | undefined> {
+  if ((await attachmentOf(context.database, volumeId)) === undefined) return undefined
+  const accepted = await requestDetachment(context.database, actor, volumeId)
+  start(context, reply, accepted)
+  return accepted.operationId ?? undefined
+}
