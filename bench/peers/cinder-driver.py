@@ -52,6 +52,8 @@ def main(action, path, state):
     env = os.environ
     conf = cfg.CONF
     conf([], project='cinder', default_config_files=[])
+    # It opens a database that it then does not use.
+    conf.set_override('connection', 'sqlite://', group='database')
     conf.set_override('backup_s3_endpoint_url', env['ENDPOINT'])
     conf.set_override('backup_s3_store_access_key', env['AWS_ACCESS_KEY_ID'])
     conf.set_override('backup_s3_store_secret_key', env['AWS_SECRET_ACCESS_KEY'])
