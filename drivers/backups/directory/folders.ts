@@ -1,4 +1,4 @@
-import { mkdir, open, stat } from 'node:fs/promises'
+import { access, constants, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileError } from '../../../block-io/file-errors.ts'
 import { DriverError } from '../../../domain/errors.ts'
@@ -35,7 +35,11 @@ export async function whileThere<T>(folder: string, work: () => Promise<T>): Pro
 /** Makes a folder somewhere below `root`, durably. */
 export async function makeFolder(root: string, folder: string): Promise<void> {
   await requireFolder(root)
-  const created = await mkdir(folder, { recursive: true }).catch(fileError)
+  const created = await mkdir(folder, { recursive: true }).catch(async (error: unknown) => {
+    // Node answers ENOENT for several levels of a read-only file system.
+    await access(root, constants.W_OK).catch(fileError)
+    return fileError(error)
+  })
   if (created === undefined) return
   for (let parent = dirname(folder); parent.length >= root.length; parent = dirname(parent))
     await syncFolder(parent)

@@ -98,6 +98,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   },
   'attach-volume': {
     start: ({ client, unattachedId }) => client.attachVolume(unattachedId, {}),
+    reads: true,
     leaves: {
       succeeded: { status: 'in-use', bytes: 'zeroes' },
       failed: { status: 'available', bytes: 'zeroes' },
@@ -106,6 +107,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   },
   'detach-volume': {
     start: ({ client, attachedId }) => client.detachVolume(attachedId),
+    reads: true,
     leaves: {
       succeeded: { status: 'available', bytes: 'zeroes' },
       failed: { status: 'in-use', bytes: 'zeroes' },
@@ -148,6 +150,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   },
   'verify-backup': {
     start: ({ client, backupId }) => client.verifyBackup(backupId),
+    reads: true,
     leaves: {
       succeeded: { status: 'available', bytes: 'image' },
       failed: { status: 'available', bytes: 'image' },
