@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads'
 import type { DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { openWriter } from '../block-io/writer.ts'
@@ -14,15 +13,10 @@ export interface RestoreThreadData {
   readonly setup: ChunkDownloadSetup
 }
 
-serveTasks(async () => {
-  const { target: threadTarget, destination, compare, setup } = workerData as RestoreThreadData
+serveTasks(async ({ target: threadTarget, destination, compare, setup }: RestoreThreadData) => {
   const target = await openThreadTarget(threadTarget)
   const writer = await openWriter(destination)
   const present = compare ? await openReader(destination) : undefined
-  return {
-    handle: createChunkDownload({ writer, present }, target, setup),
-    close: async () => {
-      await Promise.all([target.close(), writer.close(), present?.close()])
-    },
-  }
+  const opened = present === undefined ? [target, writer] : [target, writer, present]
+  return { handle: createChunkDownload({ writer, present }, target, setup), opened }
 })

@@ -1,23 +1,26 @@
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { createGarbageCollector } from './collect-garbage.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { FromThread, ToThread } from './executor.ts'
 
 export interface TaskHandler<Task, Result> {
-  handle(task: Task, signal: AbortSignal): Promise<Result>
-  close(): Promise<void>
+  readonly handle: (task: Task, signal: AbortSignal) => Promise<Result>
+  /** What the tasks work with. */
+  readonly opened: readonly { close(): Promise<void> }[]
 }
 
 /**
- * The thread's side of `threadExecutor`: works on tasks until told to stop, then gives up what is in work and closes. When `open`
- * fails, every task fails with its error.
+ * The thread's side of `threadExecutor`: works on tasks until told to stop, then gives up what is in work and closes what was opened. `open`
+ * gets the executor's data; when it fails, every task fails with its error.
  */
-export function serveTasks<Task, Result>(open: () => Promise<TaskHandler<Task, Result>>): void {
+export function serveTasks<Data, Task, Result>(
+  open: (data: Data) => Promise<TaskHandler<Task, Result>>,
+): void {
   const port = parentPort
   if (port === null) throw new Error('Expected to run in a worker thread')
   const stop = new AbortController()
   const inWork = new Set<Promise<void>>()
-  const opened = open()
+  const opened = open(workerData as Data)
   const collectGarbage = createGarbageCollector()
   // Reported with the first task.
   opened.catch(() => undefined)
@@ -37,7 +40,7 @@ export function serveTasks<Task, Result>(open: () => Promise<TaskHandler<Task, R
     stop.abort()
     await Promise.allSettled(inWork)
     await opened.then(
-      (handler) => handler.close(),
+      (handler) => Promise.all(handler.opened.map((one) => one.close())),
       () => undefined,
     )
   }

@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads'
 import { type ChunkUploadSetup, createChunkUpload } from './chunk-upload.ts'
 import { serveTasks } from './serve-tasks.ts'
 import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
@@ -11,14 +10,8 @@ export interface UploadThreadData {
   readonly setup: ChunkUploadSetup
 }
 
-serveTasks(async () => {
-  const { target: threadTarget, source, setup } = workerData as UploadThreadData
+serveTasks(async ({ target: threadTarget, source, setup }: UploadThreadData) => {
   const target = await openThreadTarget(threadTarget)
   const reader = await openUploadSource(source)
-  return {
-    handle: createChunkUpload(reader, target, setup),
-    close: async () => {
-      await Promise.all([target.close(), reader.close()])
-    },
-  }
+  return { handle: createChunkUpload(reader, target, setup), opened: [target, reader] }
 })

@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads'
 import type { DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { type ChunkVerifySetup, createChunkVerify } from './chunk-verify.ts'
@@ -11,14 +10,9 @@ export interface VerifyThreadData {
   readonly setup: ChunkVerifySetup
 }
 
-serveTasks(async () => {
-  const { target: threadTarget, volume, setup } = workerData as VerifyThreadData
+serveTasks(async ({ target: threadTarget, volume, setup }: VerifyThreadData) => {
   const target = await openThreadTarget(threadTarget)
   const reader = volume === undefined ? undefined : await openReader(volume)
-  return {
-    handle: createChunkVerify(target, reader, setup),
-    close: async () => {
-      await Promise.all([target.close(), reader?.close()])
-    },
-  }
+  const opened = reader === undefined ? [target] : [target, reader]
+  return { handle: createChunkVerify(target, reader, setup), opened }
 })

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import { newestFirst } from './newest-first.ts'
 import type { Database } from './open.ts'
 import { RESOURCE_TABLES, requireResource, type StoredResourceType } from './resources.ts'
 import type { BackupsTable, ImagesTable, SnapshotsTable, VolumesTable } from './schema.ts'
@@ -30,21 +31,10 @@ export async function listResources<T extends StoredResourceType>(
   type: T,
   filter: ResourceFilter,
 ): Promise<RowOf[T][]> {
-  let query = database
-    .selectFrom(RESOURCE_TABLES[type] as 'volumes')
-    .selectAll()
-    .where('projectId', '=', filter.projectId)
-    .orderBy('createdAt', 'desc')
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-  if (filter.name !== undefined) query = query.where('name', '=', filter.name)
-  if (filter.status !== undefined) query = query.where('status', '=', filter.status)
-  if (filter.marker !== undefined) {
-    const key = { id: filter.marker, projectId: filter.projectId }
-    const last = (await requireResource(database, type, key)) as VolumeRow
-    query = query.where((eb) => eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)))
-  }
-  return (await query.execute()) as unknown as RowOf[T][]
+  const { marker: id, projectId } = filter
+  const last =
+    id === undefined ? undefined : ((await requireResource(database, type, { id, projectId })) as VolumeRow)
+  return (await newestFirst(database, RESOURCE_TABLES[type], filter, last)) as unknown as RowOf[T][]
 }
 
 /** Operation that holds the resource for itself alone, if any: shown with the resource. */

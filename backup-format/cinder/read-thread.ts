@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads'
 import { serveTasks } from '../serve-tasks.ts'
 import { type ChunkReadSetup, createChunkRead } from './chunk-read.ts'
 import { openSink, type SinkSpec } from './chunk-sink.ts'
@@ -11,15 +10,10 @@ export interface ReadThreadData {
   readonly setup: ChunkReadSetup
 }
 
-serveTasks(async () => {
-  const { store: threadStore, into, setup } = workerData as ReadThreadData
+serveTasks(async ({ store: threadStore, into, setup }: ReadThreadData) => {
   const store = await openThreadStore(threadStore)
   const { sink, close } = await openSink(into)
   const read = createChunkRead(store, setup)
-  return {
-    handle: (part: MapPart, signal: AbortSignal) => read(part, sink, signal),
-    close: async () => {
-      await Promise.all([store.close(), close()])
-    },
-  }
+  const handle = (part: MapPart, signal: AbortSignal) => read(part, sink, signal)
+  return { handle, opened: [store, { close }] }
 })

@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads'
 import type { DeviceSpec } from '../../block-io/device.ts'
 import { openReader } from '../../block-io/reader.ts'
 import { serveTasks } from '../serve-tasks.ts'
@@ -11,14 +10,8 @@ export interface UploadThreadData {
   readonly setup: ChunkUploadSetup
 }
 
-serveTasks(async () => {
-  const { store: threadStore, source, setup } = workerData as UploadThreadData
+serveTasks(async ({ store: threadStore, source, setup }: UploadThreadData) => {
   const store = await openThreadStore(threadStore)
   const reader = await openReader(source)
-  return {
-    handle: createChunkUpload(reader, store, setup),
-    close: async () => {
-      await Promise.all([store.close(), reader.close()])
-    },
-  }
+  return { handle: createChunkUpload(reader, store, setup), opened: [store, reader] }
 })

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
+import { newestFirst } from '../newest-first.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import type { ScheduleRunsTable, SchedulesTable } from '../schema.ts'
@@ -56,19 +57,9 @@ export interface ScheduleFilter extends PageFilter {
 
 /** Newest first. */
 export async function listSchedules(database: Database, filter: ScheduleFilter): Promise<ScheduleRow[]> {
-  let query = database
-    .selectFrom('schedules')
-    .selectAll()
-    .where('projectId', '=', filter.projectId)
-    .orderBy('createdAt', 'desc')
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-  if (filter.name !== undefined) query = query.where('name', '=', filter.name)
-  if (filter.marker !== undefined) {
-    const last = await requireSchedule(database, { id: filter.marker, projectId: filter.projectId })
-    query = query.where((eb) => eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)))
-  }
-  return query.execute()
+  const { marker: id, projectId } = filter
+  const last = id === undefined ? undefined : await requireSchedule(database, { id, projectId })
+  return newestFirst(database, 'schedules', filter, last)
 }
 
 /** What became of a run's volumes, or of the run as a whole. */

@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
+import { newestFirst } from '../newest-first.ts'
 import type { Database } from '../open.ts'
 import type { Tx } from '../resources.ts'
 import type { WebhookDeliveriesTable, WebhooksTable } from '../schema.ts'
@@ -37,19 +38,9 @@ export interface WebhookFilter {
 
 /** Newest first. */
 export async function listWebhooks(database: Database, filter: WebhookFilter): Promise<WebhookRow[]> {
-  let query = database
-    .selectFrom('webhooks')
-    .selectAll()
-    .where('projectId', '=', filter.projectId)
-    .orderBy('createdAt', 'desc')
-    .orderBy('id', 'desc')
-    .limit(filter.limit)
-  if (filter.name !== undefined) query = query.where('name', '=', filter.name)
-  if (filter.marker !== undefined) {
-    const last = await requireWebhook(database, { id: filter.marker, projectId: filter.projectId })
-    query = query.where((eb) => eb(eb.refTuple('createdAt', 'id'), '<', eb.tuple(last.createdAt, last.id)))
-  }
-  return query.execute()
+  const { marker: id, projectId } = filter
+  const last = id === undefined ? undefined : await requireWebhook(database, { id, projectId })
+  return newestFirst(database, 'webhooks', filter, last)
 }
 
 /** Events that wait to be delivered to each of these, counted up to `LIMITS.webhookBacklogShown`. */
