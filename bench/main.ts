@@ -14,6 +14,7 @@ import { backup } from './backup.ts'
 import { collection } from './collect.ts'
 import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
 import { describe } from './describe.ts'
+import { imageTransfer } from './image-transfer.ts'
 import { imageToVolume } from './image-to-volume.ts'
 import { incremental } from './incremental.ts'
 import { recovery } from './recovery.ts'
@@ -24,6 +25,7 @@ import { sparse } from './sparse.ts'
 const BENCHMARKS = [
   apiLatency,
   imageToVolume,
+  imageTransfer,
   backup,
   restore,
   incremental,

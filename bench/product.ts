@@ -51,6 +51,10 @@ export class Product implements AsyncDisposable {
     return this.#installation.client
   }
 
+  get apiUrl(): string {
+    return this.#installation.apiUrl
+  }
+
   /** Waits as the CLI does. Throws where the operation did not succeed. */
   async finish({ id }: Operation): Promise<Operation> {
     const ended = await this.client.waitForOperation(id, { signal: this.#signal })

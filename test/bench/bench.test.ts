@@ -26,6 +26,7 @@ test('the benchmarks are listed by name', async () => {
   expect(names).toEqual([
     'api-latency',
     'image-to-volume',
+    'image-transfer',
     'backup',
     'restore',
     'incremental',
