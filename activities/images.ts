@@ -23,7 +23,7 @@ export function createImageActivities(deps: ActivityDependencies) {
         }
       }),
 
-    publishImage: (input: Input): Promise<void> =>
+    publishImage: (input: { operationId: string; imageId: string; store: string }): Promise<void> =>
       attempted(deps.database, input.operationId, () =>
         place(deps.stores, 'store', input.store).publish(input.imageId),
       ),

@@ -5,6 +5,7 @@ import { createBackupActivities } from './backups.ts'
 import { createCinderActivities } from './cinder-backups.ts'
 import { createCopyActivities } from './copies.ts'
 import type { ActivityDependencies } from './dependencies.ts'
+import { createImageCopyActivities } from './image-copies.ts'
 import { createImageActivities } from './images.ts'
 import { createVolumeImageActivities } from './volume-images.ts'
 import { createVerificationActivities } from './verifications.ts'
@@ -21,6 +22,7 @@ export function createDataActivities(deps: ActivityDependencies) {
     ...createCinderActivities(deps),
     ...createCopyActivities(deps),
     ...createImageActivities(deps),
+    ...createImageCopyActivities(deps),
     ...createVerificationActivities(deps),
     ...createLayerActivities(deps),
     ...createVolumeActivities(deps),

@@ -49,6 +49,22 @@ export async function resourcesById<T extends StoredResourceType>(
   return new Map((rows as unknown as RowOf[T][]).map((row) => [row.id, row]))
 }
 
+/** Those of the images that this store has a copy of. */
+export async function imagesCopiedTo(
+  database: Database,
+  store: string,
+  ids: readonly string[],
+): Promise<Set<string>> {
+  if (ids.length === 0) return new Set()
+  const rows = await database
+    .selectFrom('imageCopies')
+    .select('imageId')
+    .where('store', '=', store)
+    .where('imageId', 'in', ids)
+    .execute()
+  return new Set(rows.map(({ imageId }) => imageId))
+}
+
 export interface Hold {
   readonly resourceId: string
   readonly mode: LockMode

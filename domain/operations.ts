@@ -98,6 +98,8 @@ export interface OperationSpecs {
   'detach-volume': { volumeId: string; backend: string }
   /** `sizeBytes` is the volume's, which it keeps. */
   'revert-to-snapshot': { volumeId: string; snapshotId: string; backend: string; sizeBytes: number }
+  /** Of an image in `store`, which has `sha512`, to `toStore`. */
+  'copy-image': { imageId: string; store: string; toStore: string; sha512: string; sizeBytes: number }
   /** `copies`: the stores that have its bytes besides its own. */
   'delete-image': { imageId: string; store: string; copies?: readonly string[] }
   'create-snapshot': { snapshotId: string; volumeId: string; backend: string } & InUse
@@ -287,7 +289,10 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     volume: replaced('volume', 'reverting'),
     snapshot: replaced('snapshot', 'restoring'),
   },
+  'copy-image': { image: read('image', IMAGE_TRANSITIONS.copy.from) },
   'delete-image': {
+    // Of an image that other stores have, too: only the bytes in one of them go.
+    copied: { ...read('image', ['active', 'deactivated']), mode: 'exclusive' },
     image: {
       ...deleted('image', IMAGE_TRANSITIONS.delete.from),
       // Glance has no error_deleting: this is its word for bytes that are still to go.

@@ -12,6 +12,11 @@ export function targetDataQueue(target: string): string {
   return `target/${target}/data`
 }
 
+/** Movers of data between image stores. */
+export function storeDataQueue(store: string): string {
+  return `store/${store}/data`
+}
+
 export function dataQueue(backend: string): string {
   return `backend/${backend}/data`
 }

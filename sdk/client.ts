@@ -21,6 +21,7 @@ import type {
   BackupAccepted,
   BackupPage,
   CopyBackupInput,
+  CopyImageInput,
   CreateBackupInput,
   CreateImageInput,
   CreateSnapshotInput,
@@ -123,6 +124,16 @@ export class VolflowClient {
     }
     const path = `/images/${encodeURIComponent(id)}/file`
     return this.#json({ method: 'PUT', path, body: bytes as Body, headers, timeoutMs: 0, ...options })
+  }
+
+  /** Copies the bytes to another store. */
+  copyImage(id: string, copy: CopyImageInput, options?: RequestOptions): Promise<Accepted> {
+    return this.#json({
+      method: 'POST',
+      path: `/images/${encodeURIComponent(id)}/copy`,
+      json: copy,
+      ...options,
+    })
   }
 
   deleteImage(id: string, options?: RequestOptions): Promise<Accepted> {

@@ -27,6 +27,7 @@ export interface Schemas {
   BackupPage: BackupPage
   CollectTargetInput: CollectTargetInput
   CopyBackupInput: CopyBackupInput
+  CopyImageInput: CopyImageInput
   CreateBackupInput: CreateBackupInput
   CreateImageInput: CreateImageInput
   CreateScheduleInput: CreateScheduleInput
@@ -108,6 +109,7 @@ export interface Operation {
     | 'attach-volume'
     | 'detach-volume'
     | 'revert-to-snapshot'
+    | 'copy-image'
     | 'delete-image'
     | 'create-snapshot'
     | 'delete-snapshot'
@@ -282,6 +284,9 @@ export interface CopyBackupInput {
    * Left out: as the original
    */
   name?: string
+}
+export interface CopyImageInput {
+  store: string
 }
 export interface CreateBackupInput {
   volumeId: string
@@ -486,6 +491,7 @@ export interface CreateWebhookInput {
         | 'attach-volume'
         | 'detach-volume'
         | 'revert-to-snapshot'
+        | 'copy-image'
         | 'delete-image'
         | 'create-snapshot'
         | 'delete-snapshot'
@@ -1033,6 +1039,7 @@ export interface UpdateWebhookInput {
         | 'attach-volume'
         | 'detach-volume'
         | 'revert-to-snapshot'
+        | 'copy-image'
         | 'delete-image'
         | 'create-snapshot'
         | 'delete-snapshot'
@@ -1176,6 +1183,7 @@ export interface Webhook {
         | 'attach-volume'
         | 'detach-volume'
         | 'revert-to-snapshot'
+        | 'copy-image'
         | 'delete-image'
         | 'create-snapshot'
         | 'delete-snapshot'

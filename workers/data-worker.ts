@@ -6,7 +6,7 @@ import { targetFactoryUrl } from '../drivers/backups/registry.ts'
 import * as cinderStores from '../drivers/cinder/registry.ts'
 import { BLOCK_STORAGE_LIMITS } from '../domain/block-storage-limits.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { dataQueue, placeQueue, targetDataQueue } from '../domain/queues.ts'
+import { dataQueue, placeQueue, storeDataQueue, targetDataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
@@ -87,6 +87,10 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
     ...names(config.backends).map((name) => ({
       taskQueue: placeQueue('backend', name),
       concurrency: callConcurrency,
+    })),
+    ...names(config.stores).map((name) => ({
+      taskQueue: storeDataQueue(name),
+      concurrency: dataConcurrency,
     })),
     ...names(config.stores).map((name) => ({
       taskQueue: placeQueue('store', name),

@@ -3,7 +3,7 @@ import { ActivityCancellationType, proxyActivities, proxyLocalActivities } from 
 import type { ControlActivities } from '../activities/control.ts'
 import type { DataActivities } from '../activities/index.ts'
 import type { ScheduleActivities } from '../activities/schedules.ts'
-import { dataQueue, type PlaceType, placeQueue, targetDataQueue } from '../domain/queues.ts'
+import { dataQueue, type PlaceType, placeQueue, storeDataQueue, targetDataQueue } from '../domain/queues.ts'
 import { RETRY } from '../domain/retries.ts'
 import { pausable } from './pause.ts'
 
@@ -31,6 +31,10 @@ export function onData(backend: string) {
 /** As `onData`, for what touches no backend. */
 export function onTargetData(target: string) {
   return activitiesOn(targetDataQueue(target), '24h')
+}
+
+export function onStoreData(store: string) {
+  return activitiesOn(storeDataQueue(store), '24h')
 }
 
 function activitiesOn(taskQueue: string, startToCloseTimeout: '30m' | '24h') {

@@ -24,6 +24,7 @@ export function imageView(image: ImageRecord): Record<string, Json> {
     created_at: glanceTime(image.createdAt),
     updated_at: glanceTime(image.updatedAt ?? image.createdAt),
     ...(image.stores.length === 0 ? {} : { stores: image.stores.join(',') }),
+    ...(image.comingTo.length === 0 ? {} : { os_glance_importing_to_stores: image.comingTo.join(',') }),
     self: `/v2/images/${id}`,
     file: `/v2/images/${id}/file`,
     schema: '/v2/schemas/image',

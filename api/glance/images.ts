@@ -9,7 +9,7 @@ import type { ApiContext, App } from '../context.ts'
 import { callerOf } from '../identity/caller.ts'
 import { listingOf } from './filters.ts'
 import { imageView } from './image-view.ts'
-import { importMethods } from './import-methods.ts'
+import { IMPORT_METHODS } from './import-methods.ts'
 import { newImageOf } from './new-image.ts'
 import { patchOf } from './patch.ts'
 import { actorFor, imageIdOf, readerOf } from './reader.ts'
@@ -45,7 +45,7 @@ async function create(context: ApiContext, request: FastifyRequest, reply: Fasti
   return reply
     .code(201)
     .header('location', `/v2/images/${resourceId}`)
-    .header('openstack-image-import-methods', importMethods(context).join(','))
+    .header('openstack-image-import-methods', IMPORT_METHODS.join(','))
     .header('openstack-image-store-ids', places.stores.join(','))
     .send(imageView(record))
 }

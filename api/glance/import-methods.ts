@@ -1,6 +1,3 @@
-import type { ApiContext } from '../context.ts'
-
 /** `web-download` and `glance-download` would let users make us open connections into our own network. */
-export function importMethods(_context: Pick<ApiContext, 'places'>): string[] {
-  return ['glance-direct']
-}
+export const IMPORT_METHODS = ['glance-direct', 'copy-image'] as const
+export type ImportMethod = (typeof IMPORT_METHODS)[number]

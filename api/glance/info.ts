@@ -2,7 +2,7 @@ import { MiB } from '../../domain/sizes.ts'
 import { imageUsage } from '../../database/images/usage.ts'
 import type { ApiContext, App } from '../context.ts'
 import { callerOf } from '../identity/caller.ts'
-import { importMethods } from './import-methods.ts'
+import { IMPORT_METHODS } from './import-methods.ts'
 
 /** What this service offers, and what a project uses of it. */
 export function infoRoutes(app: App, context: ApiContext): void {
@@ -12,7 +12,7 @@ export function infoRoutes(app: App, context: ApiContext): void {
     'import-methods': {
       description: 'Import methods available.',
       type: 'array',
-      value: importMethods(context),
+      value: IMPORT_METHODS,
     },
   }))
   app.get('/v2/info/stores', async () => ({ stores: stores() }))

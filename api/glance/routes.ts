@@ -9,6 +9,7 @@ import { importRoutes } from './import.ts'
 import { infoRoutes } from './info.ts'
 import { memberRoutes } from './members.ts'
 import { schemaRoutes } from './schemas.ts'
+import { storeRoutes } from './stores.ts'
 import { tagRoutes } from './tags.ts'
 import { taskRoutes } from './tasks.ts'
 import { uploadRoutes } from './upload.ts'
@@ -34,4 +35,5 @@ export function glanceRoutes(app: App, context: ApiContext): void {
   memberRoutes(app, context)
   taskRoutes(app, context)
   infoRoutes(app, context)
+  storeRoutes(app, context)
 }

@@ -5,6 +5,7 @@ import { cinderBackupRoutes } from './cinder-backups.ts'
 import { controlRoutes } from './controls.ts'
 import { eventRoutes } from './events.ts'
 import { imageRoutes } from './images.ts'
+import { imageCopyRoutes } from './image-copies.ts'
 import { imageFileRoutes } from './image-file.ts'
 import { operationEventRoutes } from './operation-events.ts'
 import { operationRoutes } from './operations.ts'
@@ -27,6 +28,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   eventRoutes(app, context)
   imageRoutes(app, context)
   imageFileRoutes(app, context)
+  imageCopyRoutes(app, context)
   volumeRoutes(app, context)
   volumeCopyRoutes(app, context)
   volumeActionRoutes(app, context)

@@ -60,6 +60,17 @@ export function imageCommands(program: Command): void {
       printFields(session, shown, fields(shown))
     })
   image
+    .command('copy')
+    .description('keep the bytes of an image in another store, too')
+    .argument('<image>', 'id or name')
+    .requiredOption('--store <name>', 'where to')
+    .action(async (idOrName: string, { store }: { store: string }, command: Command) => {
+      const session = sessionOf(command)
+      const id = await resolve(session, 'image', idOrName)
+      const answer = await session.client.copyImage(id, { store }, session.request)
+      await conclude(session, { noun: 'image', operation: answer.operation, answer })
+    })
+  image
     .command('delete')
     .description('delete an image; volumes made from it stay')
     .argument('<image>', 'id or name')

@@ -5,7 +5,7 @@ import type { ImageReader } from './visible.ts'
 import type { OperationRow } from '../operations/read.ts'
 
 /** Operations that bring bytes to an image: Glance calls them tasks. */
-const KINDS: readonly OperationKind[] = ['upload-image', 'upload-volume-to-image']
+const KINDS: readonly OperationKind[] = ['upload-image', 'upload-volume-to-image', 'copy-image']
 
 export interface TaskListing {
   readonly projectId: string

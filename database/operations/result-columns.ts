@@ -1,6 +1,7 @@
 import type { OperationEnd, OperationKind, OperationSpecs, ResourceType } from '../../domain/operations.ts'
 import { volumeImageMetadata } from '../image-metadata.ts'
 import type { Tx } from '../resources.ts'
+import { applyImageResult } from './image-result.ts'
 import { writeFindings } from './verification-findings.ts'
 import { noteLayers } from './layers.ts'
 
@@ -36,26 +37,10 @@ export async function applyResult(
   }
   await noteLayers(tx, operation, end)
   if (kind === 'migrate-volume') await noteMigration(tx, operation, end)
+  await applyImageResult(tx, operation, end)
   if (kind === 'extend-volume' && end.outcome === 'succeeded') {
     const sizeBytes = Number(result.sizeBytes)
     await tx.updateTable('volumes').set({ sizeBytes }).where('id', '=', resourceId).execute()
-  }
-  if (kind === 'upload-image' && end.outcome === 'succeeded') {
-    const virtualSizeBytes = Number(result.virtualSizeBytes)
-    await tx.updateTable('images').set({ virtualSizeBytes }).where('id', '=', resourceId).execute()
-  }
-  if (kind === 'upload-volume-to-image' && end.outcome === 'succeeded') {
-    const bytes = { sizeBytes: Number(result.sizeBytes), virtualSizeBytes: Number(result.virtualSizeBytes) }
-    const hashes = {
-      checksum: String(result.md5),
-      osHashAlgo: 'sha512',
-      osHashValue: String(result.sha512),
-    }
-    await tx
-      .updateTable('images')
-      .set({ ...bytes, ...hashes })
-      .where('id', '=', resourceId)
-      .execute()
   }
   if (kind === 'reimage-volume' && end.outcome === 'succeeded') {
     const { imageId } = JSON.parse(operation.spec) as OperationSpecs['reimage-volume']
@@ -69,10 +54,6 @@ export async function applyResult(
       .set({ imageId, bootable: 1, volumeImageMetadata: volumeImageMetadata(image) })
       .where('id', '=', resourceId)
       .execute()
-  }
-  if (kind === 'upload-image' && end.outcome !== 'succeeded') {
-    const none = { sizeBytes: null, checksum: null, osHashAlgo: null, osHashValue: null }
-    await tx.updateTable('images').set(none).where('id', '=', resourceId).execute()
   }
 }
 

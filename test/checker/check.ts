@@ -47,7 +47,8 @@ export async function findViolations(installation: CheckedInstallation): Promise
     )
   }
   for (const [name, path] of Object.entries(installation.stores)) {
-    const images = rows.images.filter((row) => row.store === name)
+    const copied = new Set(rows.image_copies.flatMap((row) => (row.store === name ? [row.image_id] : [])))
+    const images = rows.images.filter((row) => row.store === name || copied.has(row.id ?? null))
     violations.push(...(await checkImageStore({ name, path, images })))
   }
   for (const [name, place] of Object.entries(installation.targets)) {

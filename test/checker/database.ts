@@ -10,6 +10,7 @@ export interface Rows {
   readonly volumes: readonly Row[]
   readonly snapshots: readonly Row[]
   readonly images: readonly Row[]
+  readonly image_copies: readonly Row[]
   readonly backups: readonly Row[]
   readonly kept_snapshots: readonly Row[]
   readonly operations: readonly Row[]
@@ -31,6 +32,7 @@ const TABLES = [
   'volumes',
   'snapshots',
   'images',
+  'image_copies',
   'backups',
   'kept_snapshots',
   'operations',

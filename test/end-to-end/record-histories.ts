@@ -35,6 +35,11 @@ const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES
 /** `<workflow>/<case>` -> id of the workflow. */
 type Recorded = Map<string, string>
 
+const STORES = {
+  local: { driver: 'file', path: 'images' },
+  second: { driver: 'file', path: 'second' },
+}
+
 const TARGETS = {
   local: { driver: 'directory', path: 'backups' },
   other: { driver: 'directory', path: 'other-backups' },
@@ -44,7 +49,7 @@ const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
 try {
   await using installation = await Installation.start({
     parentFolder,
-    config: { backends: BACKENDS, targets: TARGETS, cinderTargets: CINDER },
+    config: { backends: BACKENDS, stores: STORES, targets: TARGETS, cinderTargets: CINDER },
     prepare: (dataFolder) => {
       mkdirSync(join(dataFolder, 'cinder'), { recursive: true })
       return () => undefined
@@ -174,7 +179,9 @@ async function recordCopies(installation: Installation, volumeId: string, record
     await client.cancelOperation(operation.id)
     await end(started, name, 'cancelled')
   }
-  await end(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/raw')
+  const rawId = await end(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/raw')
+  await cancelled(client.copyImage(rawId, { store: 'second' }), 'copy-image/cancelled')
+  await end(client.copyImage(rawId, { store: 'second' }), 'copy-image/succeeded')
   await end(client.uploadVolume(volumeId, { diskFormat: 'qcow2' }), 'upload-volume-to-image/qcow2')
   await cancelled(client.uploadVolume(volumeId, { diskFormat: 'raw' }), 'upload-volume-to-image/cancelled')
 

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client'
 import type { Config } from '../../config/config.ts'
 import { LIMITS } from '../../domain/limits.ts'
-import { CONTROL_QUEUE, dataQueue, placeQueue } from '../../domain/queues.ts'
+import { CONTROL_QUEUE, dataQueue, placeQueue, storeDataQueue } from '../../domain/queues.ts'
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts'
 import { queueChecks } from '../queue-checks.ts'
 import { createTemporalClient, temporalAddress } from '../temporal-connection.ts'
@@ -65,7 +65,7 @@ async function* queues(client: Client, config: Config): AsyncGenerator<CheckResu
   const names = [
     CONTROL_QUEUE,
     ...Object.keys(config.backends).flatMap((name) => [dataQueue(name), placeQueue('backend', name)]),
-    ...Object.keys(config.stores).map((name) => placeQueue('store', name)),
+    ...Object.keys(config.stores).flatMap((name) => [storeDataQueue(name), placeQueue('store', name)]),
     ...Object.keys({ ...config.targets, ...config.cinderTargets }).map((name) => placeQueue('target', name)),
   ]
   const { checks } = await queueChecks(client, names)

@@ -24,6 +24,13 @@ export async function work(database: Database, stores: ReadonlyMap<string, Image
       const { message } = error as Error
       await endOperation(database, operationId, { outcome: 'failed', error: { code: 'invalid', message } })
     }
+  } else if (begun.kind === 'copy-image') {
+    const { imageId, toStore, sizeBytes } = begun.spec as OperationSpecs['copy-image']
+    const target = stores.get(toStore)
+    const progress = { sizeMaxBytes: sizeBytes, signal: new AbortController().signal }
+    await target?.writeStage(imageId, await store.readImage(imageId), progress)
+    await target?.publish(imageId)
+    await endOperation(database, operationId, { outcome: 'succeeded' })
   } else if (begun.kind === 'delete-image') {
     const { imageId, copies = [] } = begun.spec as OperationSpecs['delete-image']
     for (const name of copies) await stores.get(name)?.deleteImage(imageId)

@@ -38,6 +38,7 @@ const TABLES = `
   create table volumes (id, project_id, status, size_bytes, backend);
   create table snapshots (id, project_id, status, size_bytes, backend, volume_id);
   create table images (id, project_id, status, store, size_bytes, checksum, os_hash_algo, os_hash_value);
+  create table image_copies (image_id, store);
   create table backups (id, project_id, status, size_bytes, target, parent_id);
   create table kept_snapshots (backup_id, volume_id, target, backend, snapshot_id);
   create table operations (id, kind, state, finished_at, error_message);

@@ -124,6 +124,14 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
       cancelled: { status: 'available', bytes: 'image' },
     },
   },
+  'copy-image': {
+    start: ({ client, imageId }) => client.copyImage(imageId, { store: 'second' }),
+    leaves: {
+      succeeded: { status: 'active', bytes: 'image' },
+      failed: { status: 'active', bytes: 'image' },
+      cancelled: { status: 'active', bytes: 'image' },
+    },
+  },
   'delete-image': {
     start: ({ client, unusedImageId }) => client.deleteImage(unusedImageId),
     commitsAtOnce: true,

@@ -13,6 +13,10 @@ import { makeStock, type Stock } from './stock.ts'
 
 const HELD_CALLS = new URL('../../faults/held-calls.ts', import.meta.url).href
 const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
+const STORES = {
+  local: { driver: 'file', path: 'images' },
+  second: { driver: 'file', path: 'second' },
+}
 const TARGETS = {
   local: { driver: 'directory', path: 'backups' },
   far: { driver: 'directory', path: 'far/backups' },
@@ -52,6 +56,7 @@ export class Scene implements AsyncDisposable {
       config: {
         backends: BACKENDS,
         targets: TARGETS,
+        stores: STORES,
         cinderTargets: { cinder: { driver: 'directory', path: 'cinder' } },
         workers: { dataConcurrency: CONCURRENCY, callConcurrency: CONCURRENCY },
       },

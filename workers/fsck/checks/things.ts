@@ -1,5 +1,5 @@
 /** From the bytes to the rows: everything in a backend or store belongs to somebody. */
-import { idsInWork, resourcesById } from '../../../database/audit.ts'
+import { idsInWork, imagesCopiedTo, resourcesById } from '../../../database/audit.ts'
 import type { Database } from '../../../database/open.ts'
 import type { StoredThing } from '../../../drivers/inventory.ts'
 import { inBatches } from '../batches.ts'
@@ -45,8 +45,10 @@ async function knownHere(
       type,
       ofType.map(({ id }) => id),
     )
+    const copies = type === 'image' ? await imagesCopiedTo(database, place.name, [...rows.keys()]) : undefined
     for (const thing of ofType) {
       const row = rows.get(thing.id)
+      if (copies?.has(thing.id) === true) known.add(thing)
       if (row !== undefined && ('backend' in row ? row.backend : row.store) === place.name) known.add(thing)
     }
   }
