@@ -3,6 +3,8 @@ export interface Mutation {
   readonly name: string
   /** What the rule says. */
   readonly rule: string
+  /** Harm is so rare that a test of its own shows the rule. */
+  readonly shownBy?: string
   /** `from` must be in the file once. */
   readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[]
 }
@@ -44,6 +46,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'condemned-pages-used',
     rule: "a condemned page of the parent's counts as absent",
+    shownBy: 'test/backup-format/condemned-parent.test.ts',
     edits: [
       {
         file: 'upload-parent.ts',
