@@ -32,6 +32,21 @@ export async function readPage(
   return page
 }
 
+/** The same for whoever can do without it. */
+export async function readUnlessDamaged(
+  repository: Repository,
+  domain: Domain,
+  name: string,
+  signal?: AbortSignal,
+): Promise<Buffer | 'damaged'> {
+  try {
+    return await readPage(repository, domain, name, signal)
+  } catch (error) {
+    if (error instanceof DriverError && error.kind === 'corrupt') return 'damaged'
+    throw error
+  }
+}
+
 export async function writePage(
   repository: Repository,
   domain: Domain,

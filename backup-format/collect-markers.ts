@@ -1,6 +1,5 @@
 /** Markers of damaged objects that no backup needs any more. */
-import { DriverError } from '../domain/errors.ts'
-import { pageRef, readPage } from './blob.ts'
+import { pageRef, readUnlessDamaged } from './blob.ts'
 import { entriesOf } from './entry.ts'
 import { isQuarantined, type Quarantined, readQuarantined, removeMarker } from './quarantine.ts'
 import { eachRecord } from './record.ts'
@@ -16,15 +15,18 @@ export async function removeMarkers(
   if (quarantined.chunk.size + quarantined.page.size === 0) return
   const domain = await repository.domain(domainName)
   const needed = new Set<string>()
+  let isComplete = true
   await eachRecord(
     repository,
     domainName,
     async ({ value }) => {
       if (value.state === 'committed')
-        await findNeeded(repository, domain, value.pages ?? [], quarantined, needed)
+        isComplete &&= await findNeeded(repository, domain, value.pages ?? [], quarantined, needed)
     },
     signal,
   )
+  // What an unreadable page needs is not known: then no marker is certainly needed by nobody.
+  if (!isComplete) return
   for (const kind of ['chunk', 'page'] as const) {
     for (const [id, epochs] of quarantined[kind]) {
       for (const epoch of epochs) {
@@ -35,30 +37,25 @@ export async function removeMarkers(
   }
 }
 
+/** False: a page could not be read. */
 async function findNeeded(
   repository: Repository,
   domain: Domain,
   pages: readonly (string | null)[],
   quarantined: Quarantined,
   needed: Set<string>,
-): Promise<void> {
+): Promise<boolean> {
   for (const name of pages) {
     if (name === null) continue
     const ref = pageRef(domain, name)
     if (isQuarantined(quarantined, 'page', ref)) needed.add(nameOf('page', ref))
-    for (const entry of entriesOf(await readUnlessDamaged(repository, domain, name)))
+    const page = await readUnlessDamaged(repository, domain, name)
+    if (page === 'damaged') return false
+    for (const entry of entriesOf(page))
       if (entry !== undefined && isQuarantined(quarantined, 'chunk', entry))
         needed.add(nameOf('chunk', entry))
   }
-}
-
-async function readUnlessDamaged(repository: Repository, domain: Domain, name: string): Promise<Buffer> {
-  try {
-    return await readPage(repository, domain, name)
-  } catch (error) {
-    if (error instanceof DriverError && error.kind === 'corrupt') return Buffer.alloc(0)
-    throw error
-  }
+  return true
 }
 
 function nameOf(kind: string, { id, epoch }: { id: string; epoch: number }): string {

@@ -4,13 +4,13 @@
  */
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { readPage } from './blob.ts'
+import { pageRef, readUnlessDamaged } from './blob.ts'
 import { readCondemned } from './condemned.ts'
 import { entriesOf } from './entry.ts'
 import { newJournalId, NO_TOTALS, readJournal, type UploadedParts, writeParts } from './journal.ts'
 import type { KeySet } from './key-set.ts'
-import { parseBlobName } from './names.ts'
-import { type Quarantined, readQuarantined } from './quarantine.ts'
+import type { BlobKind, BlobRef } from './names.ts'
+import { isQuarantined, type Quarantined, readQuarantined } from './quarantine.ts'
 import { type BackupRecord, createRecord, readRecord, replaceRecord, type StoredRecord } from './record.ts'
 import { registerDomain, type Repository } from './repository.ts'
 import { readState } from './state.ts'
@@ -42,7 +42,10 @@ export async function openUpload(repository: Repository, identity: UploadIdentit
   for (let attempt = 0; attempt < LIMITS.stateReadsMax; attempt += 1) {
     const { state, condemned } = await readCondemned(repository, identity.domain)
     const parts = await readJournal(repository, record.value)
-    if (ours && state.epoch === record.value.epoch) return { record, parts, condemned, quarantined }
+    if (ours && state.epoch === record.value.epoch) {
+      await dropQuarantined(repository, identity.domain, parts, quarantined)
+      return { record, parts, condemned, quarantined }
+    }
     // What is dropped here must stay dropped when the collection is over and its lists are gone: hence a new journal, named by the
     // same compare-and-swap that moves the record.
     await dropCondemned(repository, identity.domain, parts, condemned)
@@ -130,29 +133,51 @@ export function overtaken(backupId: string): DriverError {
   )
 }
 
-/** Forgets what is condemned, and pages that refer to it; the rest of such a page is kept chunk by chunk. */
 async function dropCondemned(
   repository: Repository,
-  domainName: string,
+  domain: string,
   parts: UploadedParts,
   condemned: KeySet,
 ): Promise<void> {
-  if (condemned.size === 0) return
+  if (condemned.size > 0) await drop(repository, domain, parts, (_, ref) => condemned.has(ref))
+}
+
+/** What was stored by an earlier attempt and found damaged since is read, and so healed, by this one. */
+async function dropQuarantined(
+  repository: Repository,
+  domain: string,
+  parts: UploadedParts,
+  quarantined: Quarantined,
+): Promise<void> {
+  if (quarantined.chunk.size + quarantined.page.size === 0) return
+  await drop(repository, domain, parts, (kind, ref) => isQuarantined(quarantined, kind, ref))
+}
+
+/** Forgets what must not be relied on, and pages that refer to it; the rest of such a page is kept chunk by chunk. */
+async function drop(
+  repository: Repository,
+  domainName: string,
+  parts: UploadedParts,
+  isGone: (kind: BlobKind, ref: BlobRef) => boolean,
+): Promise<void> {
   const domain = await repository.domain(domainName)
   for (const [chunk, entry] of parts.chunks) {
-    if (entry !== undefined && condemned.has(entry)) parts.chunks.delete(chunk)
+    if (entry !== undefined && isGone('chunk', entry)) parts.chunks.delete(chunk)
   }
+  let dataChunks = 0
   for (const [page, name] of parts.pages) {
     if (name === null) continue
-    const entries = [...entriesOf(await readPage(repository, domain, name))]
-    const ref = parseBlobName(name)
-    const gone = entries.map((entry) => entry !== undefined && condemned.has(entry))
-    if (!gone.includes(true) && (ref === undefined || !condemned.has(ref))) continue
+    const bytes = await readUnlessDamaged(repository, domain, name)
+    const entries = bytes === 'damaged' ? [] : [...entriesOf(bytes)]
+    const gone = entries.map((entry) => entry !== undefined && isGone('chunk', entry))
+    if (bytes !== 'damaged' && !gone.includes(true) && !isGone('page', pageRef(domain, name))) {
+      dataChunks += entries.filter((entry) => entry !== undefined).length
+      continue
+    }
     parts.pages.delete(page)
     entries.forEach((entry, slot) => {
       if (gone[slot] !== true) parts.chunks.set(page * repository.pageEntries + slot, entry)
     })
-    const dataChunks = parts.totals.dataChunks - entries.filter((entry) => entry !== undefined).length
-    parts.totals = { ...parts.totals, dataChunks }
   }
+  parts.totals = { ...parts.totals, dataChunks }
 }

@@ -76,8 +76,9 @@ export interface Healer {
 }
 
 /**
- * Stores the bytes under each damaged key of this id, and takes its marker away. Resolves to how many were healed. What a collection
- * deletes at the same moment comes back as garbage for the next one; nothing that is needed is deleted.
+ * Stores the bytes under each damaged key of this id, and takes its marker away: that of a page stays until a verification has looked at
+ * the chunks that nobody could look at before. Resolves to how many were healed. What a collection deletes at the same moment comes
+ * back as garbage for the next one; nothing that is needed is deleted.
  */
 export async function heal(
   { target, domain, sealer }: Healer,
@@ -93,7 +94,7 @@ export async function heal(
     // Somebody else who heals it writes the same plain bytes: whoever is first will do.
     if (stored === undefined) await target.putIfAbsent(key, sealed)
     else await target.replace(key, sealed, stored.version)
-    await removeMarker({ target }, domain, { kind: blob.kind, ref })
+    if (blob.kind === 'chunk') await removeMarker({ target }, domain, { kind: blob.kind, ref })
   }
   return epochs.length
 }

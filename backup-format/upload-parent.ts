@@ -1,5 +1,4 @@
-import { DriverError } from '../domain/errors.ts'
-import { pageRef, readPage } from './blob.ts'
+import { pageRef, readUnlessDamaged } from './blob.ts'
 import { touchedChunks } from './touched-chunks.ts'
 import { type Entry, ENTRY_BYTES, readEntry } from './entry.ts'
 import { chunkLength } from './geometry.ts'
@@ -7,7 +6,7 @@ import { blobName } from './names.ts'
 import type { OpenUpload } from './open-upload.ts'
 import { isQuarantined, quarantine } from './quarantine.ts'
 import { readRecord } from './record.ts'
-import type { Domain, Repository } from './repository.ts'
+import type { Repository } from './repository.ts'
 import type { UploadRequest } from './upload-request.ts'
 
 /** What the parent knows about the chunks of one index page. */
@@ -84,18 +83,4 @@ export async function openParent(
     }
   }
   return { page }
-}
-
-async function readUnlessDamaged(
-  repository: Repository,
-  domain: Domain,
-  name: string,
-  signal: AbortSignal,
-): Promise<Buffer | 'damaged'> {
-  try {
-    return await readPage(repository, domain, name, signal)
-  } catch (error) {
-    if (error instanceof DriverError && error.kind === 'corrupt') return 'damaged'
-    throw error
-  }
 }

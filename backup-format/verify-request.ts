@@ -9,7 +9,7 @@ export interface VerifyRequest {
   readonly seed: string
   /** Of level `restore`: the volume to which the backup was restored. */
   readonly volume?: DeviceSpec
-  /** The same bytes elsewhere: damaged chunks are healed with them. Not in Cinder's format. */
+  /** The same bytes elsewhere: what is damaged is healed with them. Not in Cinder's format. */
   readonly copy?: BlockReader
   /** Continues an earlier attempt, from its last checkpoint. */
   readonly resumeFromBytes: number
@@ -27,6 +27,7 @@ export interface VerifyFindings {
   readonly damagedChunks: number
   readonly damagedPages: number
   readonly healedChunks: number
+  readonly healedPages: number
   /** What is damaged and which bytes of the volume that are, the first few. */
   readonly damage?: string
   /** In Cinder's format: objects below the prefix that no metadata name. Cinder refuses to restore such a backup. */

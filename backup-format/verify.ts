@@ -1,24 +1,16 @@
 /** Looks whether a backup could be restored, and leaves a marker for each object that is damaged. */
 import pMap from 'p-map'
 import { openReader } from '../block-io/reader.ts'
-import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import { pageRef, readPage } from './blob.ts'
+import { pageRef, readUnlessDamaged } from './blob.ts'
 import { type ChunkFinding, createChunkVerify, type VerifyTask } from './chunk-verify.ts'
 import type { BackupRequest } from './commit.ts'
 import { ENTRY_BYTES, type Entry, entriesOf } from './entry.ts'
 import { type Executor, inlineExecutor, threadExecutor } from './executor.ts'
 import { chunkCount, chunkLength } from './geometry.ts'
-import { blobKey } from './names.ts'
-import { contentId } from './keys.ts'
-import {
-  heal,
-  isQuarantined,
-  putMarker,
-  type Quarantined,
-  readQuarantined,
-  removeMarker,
-} from './quarantine.ts'
+import { type CopyContext, healChunk, healPage } from './heal-from-copy.ts'
+import { blobKey, blobName, type BlobRef } from './names.ts'
+import { isQuarantined, putMarker, type Quarantined, readQuarantined, removeMarker } from './quarantine.ts'
 import { type BackupRecord, readCommitted } from './record.ts'
 import type { Domain, Repository } from './repository.ts'
 import { isSampled } from './sample.ts'
@@ -65,7 +57,10 @@ interface Context {
 
 class Verification {
   readonly #context: Context
-  findings: VerifyFindings = { checkedChunks: 0, damagedChunks: 0, damagedPages: 0, healedChunks: 0 }
+  findings: VerifyFindings = {
+    ...{ checkedChunks: 0, damagedChunks: 0, damagedPages: 0 },
+    ...{ healedChunks: 0, healedPages: 0 },
+  }
   #movedBytes = 0
 
   readonly pageBytes: number
@@ -82,43 +77,62 @@ class Verification {
   }
 
   async page(page: number): Promise<void> {
-    const { record, request, quarantined } = this.#context
+    const { record, domain } = this.#context
     const name = record.pages[page] ?? null
-    const entries = name === null ? [] : await this.#entries(page, name)
-    const wanted = entries.filter(({ chunk, entry }) => this.#isWanted(chunk, entry))
+    if (name !== null) await this.#lookAt(page, pageRef(domain, name))
+    this.#progress(Math.min(record.sizeBytes, (page + 1) * this.pageBytes))
+  }
+
+  async #lookAt(page: number, ref: BlobRef): Promise<void> {
+    const { repository, request, domain, quarantined } = this.#context
+    const entries = await this.#entries(page, ref)
+    if (entries === undefined) {
+      await putMarker(repository, domain.name, { kind: 'page', ref }, 'damaged')
+      this.findings = { ...this.findings, damagedPages: this.findings.damagedPages + 1 }
+      return
+    }
+    // As long as it was damaged, nobody could look at its chunks.
+    const wasHidden = isQuarantined(quarantined, 'page', ref)
+    const wanted = entries.filter(({ chunk, entry }) => wasHidden || this.#isWanted(chunk, entry))
     const look = async ({ chunk, entry }: { chunk: number; entry: Entry }) => {
       if (page < this.resumeFromPage) this.#count(isQuarantined(quarantined, 'chunk', entry))
       else await this.#settle(chunk, entry, await this.#finding(chunk, entry))
     }
     const concurrency = request.level === 'presence' ? LIMITS.targetRequests : this.#context.executor.capacity
     await pMap(wanted, look, { concurrency, signal: request.signal })
-    const endBytes = Math.min(record.sizeBytes, (page + 1) * this.pageBytes)
-    this.#progress(endBytes)
+    if (this.#readsContent) await this.#unmark('page', ref)
   }
 
-  /** A page that cannot be read is damaged: what it said is lost until the page is healed. */
-  async #entries(page: number, name: string): Promise<{ chunk: number; entry: Entry }[]> {
+  /** Undefined: the page cannot be read, and what it said is lost until it is healed. */
+  async #entries(page: number, ref: BlobRef): Promise<{ chunk: number; entry: Entry }[] | undefined> {
     const { repository, request, record, domain } = this.#context
     const first = page * repository.pageEntries
     const length = Math.min(
       repository.pageEntries,
       chunkCount(repository.chunkBytes, record.sizeBytes) - first,
     )
-    const ref = pageRef(domain, name)
-    try {
-      const bytes = await readPage(repository, domain, name, request.signal)
-      if (bytes.byteLength !== length * ENTRY_BYTES)
-        throw new DriverError('corrupt', `Expected index page ${name} to have ${length} entries, it has not`)
-      await this.#unmark('page', ref)
-      return [...entriesOf(bytes)].flatMap((entry, slot) =>
-        entry === undefined ? [] : [{ chunk: first + slot, entry }],
-      )
-    } catch (error) {
-      if (!(error instanceof DriverError) || error.kind !== 'corrupt') throw error
-      await putMarker(repository, domain.name, { kind: 'page', ref }, 'damaged')
-      this.findings = { ...this.findings, damagedPages: this.findings.damagedPages + 1 }
-      return []
+    let bytes = await readUnlessDamaged(repository, domain, blobName(ref), request.signal)
+    if (bytes === 'damaged' || bytes.byteLength !== length * ENTRY_BYTES) {
+      const copy = this.#copy(first * repository.chunkBytes)
+      const healed = copy && (await healPage(copy, page, ref))
+      if (healed === undefined) return undefined
+      this.findings = { ...this.findings, healedPages: this.findings.healedPages + 1 }
+      bytes = healed
     }
+    return [...entriesOf(bytes)].flatMap((entry, slot) =>
+      entry === undefined ? [] : [{ chunk: first + slot, entry }],
+    )
+  }
+
+  #copy(doneBytes: number): CopyContext | undefined {
+    const { repository, domain, record, request } = this.#context
+    const { copy, signal, pace } = request
+    if (copy === undefined) return undefined
+    const onRead = (bytes: number) => {
+      this.#movedBytes += bytes
+      this.#progress(doneBytes)
+    }
+    return { repository, domain, record, copy, signal, pace, onRead }
   }
 
   #isWanted(chunk: number, entry: Entry): boolean {
@@ -149,28 +163,26 @@ class Verification {
   }
 
   async #settle(chunk: number, entry: Entry, finding: ChunkFinding): Promise<void> {
-    const { repository, domain, request } = this.#context
+    const { repository, domain } = this.#context
     const isLost = finding === 'missing' || finding === 'damaged'
     const isHealed = isLost && (await this.#heal(chunk, entry))
     this.#count(finding !== 'good' && !isHealed)
     if (isHealed) return
     if (isLost) await putMarker(repository, domain.name, { kind: 'chunk', ref: entry }, finding)
-    else if (finding === 'good' && request.level !== 'presence' && request.volume === undefined)
-      await this.#unmark('chunk', entry)
+    else if (finding === 'good' && this.#readsContent) await this.#unmark('chunk', entry)
   }
 
-  /** With the bytes of the copy, if they are the very same. */
   async #heal(chunk: number, entry: Entry): Promise<boolean> {
-    const { repository, record, domain, request } = this.#context
-    if (request.copy === undefined) return false
-    const plain = Buffer.allocUnsafeSlow(chunkLength(chunk, repository.chunkBytes, record.sizeBytes))
-    await request.copy.read(plain, chunk * repository.chunkBytes)
-    if (contentId(domain.keys, plain) !== entry.id) return false
-    const only = { chunk: new Map([[entry.id, [entry.epoch]]]), page: new Map() }
-    const healer = { target: repository.target, domain: domain.name, sealer: domain.sealer }
-    await heal(healer, only, { kind: 'chunk', id: entry.id, plain })
+    const copy = this.#copy(chunk * this.#context.repository.chunkBytes)
+    if (copy === undefined || !(await healChunk(copy, chunk, entry))) return false
     this.findings = { ...this.findings, healedChunks: this.findings.healedChunks + 1 }
     return true
+  }
+
+  /** Names, or another volume's bytes, do not show that an object is good. */
+  get #readsContent(): boolean {
+    const { level, volume } = this.#context.request
+    return level !== 'presence' && volume === undefined
   }
 
   #count(isDamaged: boolean): void {

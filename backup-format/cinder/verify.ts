@@ -124,6 +124,7 @@ class Verification {
       damagedChunks: this.#damagedObjects,
       damagedPages: 0,
       healedChunks: 0,
+      healedPages: 0,
       ...(damage === undefined ? {} : { damage }),
     }
   }

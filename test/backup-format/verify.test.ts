@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { collect } from '../../backup-format/collect.ts'
+import { commitBackup } from '../../backup-format/commit.ts'
 import { deleteBackup } from '../../backup-format/delete.ts'
 import { readQuarantined } from '../../backup-format/quarantine.ts'
 import type { Repository } from '../../backup-format/repository.ts'
+import { uploadBackup } from '../../backup-format/upload.ts'
 import { verifyBackup } from '../../backup-format/verify.ts'
 import type { VerifyFindings, VerifyRequest } from '../../backup-format/verify-request.ts'
 import { writeFile } from 'node:fs/promises'
@@ -17,6 +19,7 @@ import {
   overwrite,
   restored,
   SHAPE,
+  uploadRequest,
 } from './fixtures.ts'
 import type { MemoryTarget } from './memory-target.ts'
 
@@ -60,7 +63,7 @@ describe('a verification', () => {
     const { repository } = await memoryRepository()
     const image = await makeImage(IMAGE)
     const { backupId } = await backUp(repository, image)
-    const good = { checkedChunks: CHUNKS, damagedChunks: 0, damagedPages: 0, healedChunks: 0 }
+    const good = { checkedChunks: CHUNKS, damagedChunks: 0, damagedPages: 0, healedChunks: 0, healedPages: 0 }
     expect(await verify(repository, backupId)).toEqual(good)
     expect(await verify(repository, backupId, { level: 'presence' })).toEqual(good)
     expect(await verify(repository, backupId, { level: 'quarantined' })).toEqual({
@@ -110,9 +113,74 @@ describe('a verification', () => {
     expect(
       await verify(repository, backupId, { level: 'quarantined', copy: bufferReader(image.bytes) }),
     ).toEqual({
-      ...{ checkedChunks: 2, damagedChunks: 0, damagedPages: 0, healedChunks: 2 },
+      ...{ checkedChunks: 2, damagedChunks: 0, damagedPages: 0, healedChunks: 2, healedPages: 0 },
     })
     expect(await markers(repository)).toEqual({ chunks: 0, pages: 0 })
+    expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)
+  })
+
+  it('heals an index page with the bytes of a copy, and then looks at the chunks that it names', async () => {
+    const { repository, target } = await memoryRepository()
+    const image = await makeImage(IMAGE)
+    const { backupId } = await backUp(repository, image)
+    const [hidden = ''] = keysOf(target, '/c/')
+    for (const page of keysOf(target, '/s/')) flip(target, page)
+    flip(target, hidden)
+    const other = bufferReader(Buffer.alloc(image.bytes.length, 1))
+    expect(await verify(repository, backupId, { copy: other })).toMatchObject({
+      ...{ checkedChunks: 0, damagedPages: 2, healedPages: 0 },
+    })
+    const shorter = bufferReader(image.bytes.subarray(0, -SHAPE.chunkBytes))
+    expect(await verify(repository, backupId, { copy: shorter })).toMatchObject({ damagedPages: 2 })
+    expect(await verify(repository, backupId, { copy: bufferReader(image.bytes) })).toEqual({
+      ...{ checkedChunks: CHUNKS, damagedChunks: 0, damagedPages: 0, healedChunks: 1, healedPages: 2 },
+    })
+    expect(await markers(repository)).toEqual({ chunks: 0, pages: 0 })
+    expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)
+  })
+
+  it('heals an index page whose chunk is lost, too, if another backup tells of that chunk', async () => {
+    const { repository, target } = await memoryRepository()
+    const image = await makeImage('rrrrrrrr')
+    const { backupId } = await backUp(repository, image)
+    const [page = ''] = keysOf(target, '/s/')
+    const lost = keysOf(target, '/c/')[3] ?? ''
+    target.objects.delete(page)
+    target.objects.delete(lost)
+    const copy = bufferReader(Buffer.from(image.bytes))
+    expect(await verify(repository, backupId, { copy })).toMatchObject({ damagedPages: 1, healedPages: 0 })
+    expect(await markers(repository)).toEqual({ chunks: 0, pages: 1 })
+
+    const again = await memoryRepository()
+    const first = await backUp(again.repository, image)
+    const [before = ''] = keysOf(again.target, '/s/')
+    await overwrite(image, 0, Buffer.from('x'))
+    await backUp(again.repository, image, { parentBackupId: first.backupId })
+    again.target.objects.delete(before)
+    again.target.objects.delete(keysOf(again.target, '/c/')[3] ?? '')
+    expect(await verify(again.repository, first.backupId, { copy })).toMatchObject({
+      ...{ damagedChunks: 0, damagedPages: 0, healedChunks: 1, healedPages: 1 },
+    })
+    expect((await restored(again.repository, first.backupId, copy.sizeBytes)).length).toBe(copy.sizeBytes)
+  })
+
+  it('looks at what a healed page names before it calls that good, whoever healed it', async () => {
+    const { repository, target } = await memoryRepository()
+    const image = await makeImage('rrrr')
+    const { backupId } = await backUp(repository, image)
+    const [page = ''] = keysOf(target, '/s/')
+    const [hidden = ''] = keysOf(target, '/c/')
+    flip(target, page)
+    flip(target, hidden)
+    expect(await verify(repository, backupId)).toMatchObject({ damagedChunks: 0, damagedPages: 1 })
+    await backUp(repository, image)
+    for (const damagedChunks of [1, 1])
+      expect(await verify(repository, backupId, { level: 'quarantined' })).toMatchObject({
+        ...{ damagedChunks, damagedPages: 0 },
+      })
+    expect(await markers(repository)).toEqual({ chunks: 1, pages: 0 })
+    await backUp(repository, image)
+    expect(await verify(repository, backupId, { level: 'quarantined' })).toMatchObject({ damagedChunks: 0 })
     expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)
   })
 
@@ -165,11 +233,13 @@ describe('damage is healed by the next backup of the same bytes', () => {
       damagedChunks: 0,
       damagedPages: 0,
       healedChunks: 0,
+      healedPages: 0,
     })
     expect(await verify(repository, next.backupId)).toMatchObject({
       damagedChunks: 0,
       damagedPages: 0,
       healedChunks: 0,
+      healedPages: 0,
     })
     expect(await markers(repository)).toEqual({ chunks: 0, pages: 0 })
     expect((await restored(repository, backupId, image.bytes.length)).equals(image.bytes)).toBe(true)
@@ -191,6 +261,34 @@ describe('damage is healed by the next backup of the same bytes', () => {
     await backUp(repository, { path: other.path, bytes: image.bytes })
     expect(await markers(repository)).toEqual({ chunks: 0, pages: 0 })
   })
+})
+
+it('an upload that goes on reads again what was found damaged since, and heals it', async () => {
+  const { repository, target } = await memoryRepository()
+  const image = await makeImage('r'.repeat(20))
+  const { backupId } = await backUp(repository, image)
+  const stop = new AbortController()
+  const request = uploadRequest(image, { journalChunks: 1 })
+  const interrupted = uploadBackup(repository, {
+    ...request,
+    signal: stop.signal,
+    onProgress: ({ doneBytes }) => doneBytes > 14 * SHAPE.chunkBytes && stop.abort(new Error('enough')),
+  })
+  await expect(interrupted).rejects.toThrow('enough')
+  const [altered = ''] = keysOf(target, '/c/')
+  const [missing = ''] = keysOf(target, '/s/')
+  flip(target, altered)
+  await verify(repository, backupId)
+  target.objects.delete(missing)
+  await verify(repository, backupId)
+  expect(await markers(repository)).toEqual({ chunks: 1, pages: 1 })
+  const { healedObjects, totals } = await uploadBackup(repository, { ...request, writerToken: 2 })
+  expect({ healedObjects, dataChunks: totals.dataChunks }).toEqual({ healedObjects: 2, dataChunks: 20 })
+  await commitBackup(repository, request)
+  for (const id of [backupId, request.backupId]) {
+    expect(await verify(repository, id)).toMatchObject({ damagedChunks: 0, damagedPages: 0 })
+    expect((await restored(repository, id, image.bytes.length)).equals(image.bytes)).toBe(true)
+  }
 })
 
 it('a marker goes with the backup that needed the object', async () => {

@@ -65,7 +65,7 @@ async function flip(path: string): Promise<void> {
   await writeFile(path, bytes)
 }
 
-const GOOD = { damagedChunks: 0, damagedPages: 0, healedChunks: 0, unknownObjects: 0 }
+const GOOD = { damagedChunks: 0, damagedPages: 0, healedChunks: 0, healedPages: 0, unknownObjects: 0 }
 
 describe('a verification of a chain that Cinder wrote', () => {
   it('finds nothing wrong with any link, at any level, and looks at the objects of all links', async () => {

@@ -20,6 +20,10 @@ const impossible = (reason: string): Cell => ({ impossible: reason })
 
 const UNREFERENCED = harmless('Nothing refers to it; the next collection removes it.')
 const ONE_NAME = impossible('There is one, under one name; nobody looks at another.')
+const NAME_COUNTS = harmless('Only its name counts.')
+const READ_FIRST = harmless(
+  'What it names is read before it is relied on, and stored anew with the same bytes where they come again.',
+)
 const NEVER_CHANGES = impossible('It never changes: an older one is the same.')
 
 export const MATRIX: Record<Kind, Row> = {
@@ -30,7 +34,7 @@ export const MATRIX: Record<Kind, Row> = {
       ...{ duplicate: UNREFERENCED, replay: UNREFERENCED },
     },
     repair:
-      'Put it back from a copy of the target. Else back up the volume in full again, and delete the backups that need the chunk.',
+      'Verify the backup, with `--heal-from` its copy if there is one: that, or the next backup of a volume that still has the bytes, stores it anew. Else put it back from a copy of the target, or delete the backups that need the chunk.',
   },
   'index page': {
     cells: {
@@ -38,7 +42,8 @@ export const MATRIX: Record<Kind, Row> = {
       ...{ delete: found('restore', 'collect'), swap: found('restore', 'collect') },
       ...{ duplicate: UNREFERENCED, replay: UNREFERENCED, append: found('restore', 'collect') },
     },
-    repair: 'As for a chunk. Collections delete nothing until the backups that need it are deleted.',
+    repair:
+      'As for a chunk. Collections delete nothing until it is healed, or the backups that need it are deleted.',
   },
   record: {
     cells: {
@@ -106,5 +111,13 @@ export const MATRIX: Record<Kind, Row> = {
     },
     repair:
       'The second copy is used. `volflow fsck --repair` writes the damaged one anew; so does the next backup where it is missing.',
+  },
+  marker: {
+    cells: {
+      ...{ flip: NAME_COUNTS, truncate: NAME_COUNTS, swap: NAME_COUNTS, append: NAME_COUNTS },
+      delete: harmless('The next verification that finds the damage leaves it again.'),
+      ...{ duplicate: READ_FIRST, replay: READ_FIRST },
+    },
+    repair: 'Verify the backups: markers come and go with what is found.',
   },
 }

@@ -18,6 +18,7 @@ export const KINDS = [
   'condemned list',
   'key slot',
   'project key',
+  'marker',
 ] as const
 
 export type Kind = (typeof KINDS)[number]
@@ -42,6 +43,7 @@ export async function victimsOf({ objects, earlier }: World): Promise<Record<Kin
     const [other = '', key = ''] = keys
     return { key, other, copyTo: key.replace(/\d+$/, String(keys.length)), replayed: among(gone, part) }
   }
+  const markers = present('/q/')
   const slots = present('keys/')
   const isRecovery = (key: string) => objects.get(key)?.includes('"kind":"recovery-key"') === true
   return {
@@ -58,6 +60,10 @@ export async function victimsOf({ objects, earlier }: World): Promise<Record<Kin
     'key slot': {
       ...{ key: slots.find(isRecovery) ?? '', other: slots.find((key) => !isRecovery(key)) ?? '' },
       ...{ copyTo: 'keys/ffffffffffffffff', replayed: among(gone, 'keys/') },
+    },
+    marker: {
+      ...{ key: markers[0] ?? '', other: markers[1] ?? '', replayed: among(gone, '/q/') },
+      copyTo: `d/${DOMAIN}/q/c-${among(victims, '/c/').split('/').at(-1)}`,
     },
     'project key': { key: `domains/${DOMAIN}`, other: `domains/${OTHER_DOMAIN}`, copyTo: 'domains/copy' },
   }

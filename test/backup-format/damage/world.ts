@@ -5,11 +5,15 @@ import { commitBackup } from '../../../backup-format/commit.ts'
 import { deleteBackup } from '../../../backup-format/delete.ts'
 import { addSlot, removeSlot } from '../../../backup-format/key-slots.ts'
 import { newRecoveryKey } from '../../../backup-format/recovery-key.ts'
+import { parseBlobName } from '../../../backup-format/names.ts'
+import { putMarker, removeMarker } from '../../../backup-format/quarantine.ts'
+import { readCommitted } from '../../../backup-format/record.ts'
 import { createOrOpenRepository, type Repository } from '../../../backup-format/repository.ts'
 import { unlock } from '../../../backup-format/unlock.ts'
 import { uploadFrom } from '../../../backup-format/upload.ts'
 import { bufferReader, DOMAIN, keyring, uploadRequest } from '../fixtures.ts'
 import { MemoryTarget } from '../memory-target.ts'
+import { keysOfRecord } from '../reachable.ts'
 
 export const OTHER_DOMAIN = 'other'
 export const CHUNK_BYTES = 512
@@ -51,6 +55,7 @@ export async function makeWorld(): Promise<World> {
 
   await backUp(repository, 'victim', volumes.victim, { beforeCommit: remember })
   await backUp(repository, 'neighbour', volumes.neighbour)
+  await backUp(repository, 'gone', volume())
   await backUp(repository, 'stranger', volumes.stranger, { domain: OTHER_DOMAIN })
   for (const domain of [DOMAIN, OTHER_DOMAIN]) {
     await backUp(repository, 'deleted', volume(), { domain })
@@ -59,6 +64,7 @@ export async function makeWorld(): Promise<World> {
   await halfUpload(repository, volumes.open)
   // Waits for the open upload: its lists are there.
   await collect(repository)
+  await markSome(repository, remember)
   return {
     objects: new Map(target.objects),
     earlier,
@@ -66,6 +72,24 @@ export async function makeWorld(): Promise<World> {
     recoveryKey,
     elsewhere: await anotherRepository(),
   }
+}
+
+/** Left by verifications, of objects that are good again; one was taken away. */
+async function markSome(repository: Repository, remember: () => void): Promise<void> {
+  const mark = async (backupId: string, finding: 'missing' | 'damaged') => {
+    const keys = await keysOfRecord(repository, await readCommitted(repository, DOMAIN, backupId))
+    const key = keys.findLast((name) => name.includes('/c/')) ?? ''
+    const ref = parseBlobName(key.slice(key.lastIndexOf('/') + 1))
+    if (ref === undefined) throw new Error(`Expected ${backupId} to have a chunk`)
+    const blob = { kind: 'chunk', ref } as const
+    await putMarker(repository, DOMAIN, blob, finding)
+    return blob
+  }
+  await mark('victim', 'damaged')
+  await mark('neighbour', 'missing')
+  const taken = await mark('gone', 'damaged')
+  remember()
+  await removeMarker(repository, DOMAIN, taken)
 }
 
 async function makeSlots(target: MemoryTarget, remember: () => void): Promise<Uint8Array> {

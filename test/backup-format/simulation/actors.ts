@@ -64,6 +64,7 @@ async function backUp(
     },
   )
   const uploader = world.process(`${backupId}#${writerToken}`, 40)
+  oracle.begin(backupId, writerToken)
   const isOurs = () => {
     const record = oracle.records.get(backupId)
     return record?.state === 'open' && record.writerToken === writerToken
@@ -147,8 +148,8 @@ export async function collector(world: World, name: string): Promise<void> {
   }
 }
 
-/** Death, lost answers and being overtaken are part of the game; a repository that looks damaged is not. */
-async function survived(
+/** Death, lost answers and being overtaken are part of the game; a repository that looks damaged and was not is not. */
+export async function survived(
   { totals, oracle }: World,
   process: Process,
   work: () => Promise<unknown>,
@@ -161,7 +162,7 @@ async function survived(
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
     if (error.kind === 'transient') totals.faults += 1
-    if (error.kind === 'corrupt' && mustBeIntact())
+    if (error.kind === 'corrupt' && mustBeIntact() && !oracle.damages.explain(error.message))
       oracle.violated(`${process.name} found damage: ${error.message}`)
     return 'failed'
   }

@@ -16,7 +16,7 @@ export function createSealer(): Sealer {
   return {
     seal: (key, plain) => Buffer.concat([Buffer.from(`${key}\n`), randomBytes(4), plain]),
     open: (kind, key, bytes) => {
-      const object = Buffer.from(bytes)
+      const object = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
       if (object.toString('latin1', 0, key.length + 1) === `${key}\n`) return object.subarray(key.length + 5)
       throw new DriverError('corrupt', `Expected ${kind} ${key} to be what was sealed under this key`)
     },

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import type { Mutation } from './mutations.ts'
+import { type Mutation, mutated } from './mutations.ts'
 
 const UNDER_SIMULATION = new URL('../../../backup-format/', import.meta.url).href
 const SEEDED_CRYPTO = new URL('./seeded-crypto.ts', import.meta.url).href
@@ -29,14 +29,9 @@ export function loadUnderSimulation({ sealed, mutation }: Loading): void {
       return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
     },
     load: (url, context, next) => {
-      const edits = mutation?.edits.filter(({ file }) => url === `${UNDER_SIMULATION}${file}`) ?? []
-      if (edits.length === 0) return next(url, context)
-      let source = readFileSync(fileURLToPath(url), 'utf8')
-      for (const { file, from, to } of edits) {
-        if (source.split(from).length !== 2)
-          throw new Error(`Expected ${file} to have once what the mutation replaces: ${from}`)
-        source = source.replace(from, () => to)
-      }
+      const file = url.startsWith(UNDER_SIMULATION) ? url.slice(UNDER_SIMULATION.length) : ''
+      if (mutation?.edits.some((edit) => edit.file === file) !== true) return next(url, context)
+      const source = mutated(mutation, file, readFileSync(fileURLToPath(url), 'utf8'))
       return { format: 'module-typescript', source, shortCircuit: true }
     },
   })

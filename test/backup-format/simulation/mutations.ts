@@ -27,8 +27,8 @@ export const MUTATIONS: readonly Mutation[] = [
     edits: [
       {
         file: 'open-upload.ts',
-        from: 'if (ours && state.epoch === record.value.epoch) return',
-        to: 'if (ours) return',
+        from: 'if (ours && state.epoch === record.value.epoch) {',
+        to: 'if (ours) {',
       },
     ],
   },
@@ -204,8 +204,8 @@ export const MUTATIONS: readonly Mutation[] = [
       },
       {
         file: 'upload.ts',
-        from: 'openParent(repository, request, opened.condemned)',
-        to: 'openParent(repository, { ...request, early } as never, opened.condemned)',
+        from: 'openParent(repository, request, opened)',
+        to: 'openParent(repository, { ...request, early } as never, opened)',
       },
       {
         file: 'upload-parent.ts',
@@ -225,4 +225,87 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
   },
+  {
+    name: 'copy-trusted',
+    rule: 'a chunk is healed from a copy only with bytes that have its id',
+    edits: [
+      {
+        file: 'heal-from-copy.ts',
+        from: "if (isSame) await store(context, 'chunk'",
+        to: "await store(context, 'chunk'",
+      },
+    ],
+  },
+  {
+    name: 'page-not-proven',
+    rule: 'an index page is healed from a copy only with bytes that have its id',
+    edits: [
+      { file: 'heal-from-copy.ts', from: 'if (contentId(domain.keys, bytes) !== ref.id) continue', to: '' },
+    ],
+  },
+  {
+    name: 'known-damage-reused',
+    rule: 'a chunk of the parent’s that is known to be damaged is read, even where nothing changed',
+    edits: [
+      {
+        file: 'upload-parent.ts',
+        from: "return isQuarantined(quarantined, 'chunk', found) ? undefined : usable(chunk)",
+        to: 'return usable(chunk)',
+      },
+    ],
+  },
+  {
+    name: 'known-damage-continued',
+    rule: 'what an earlier attempt stored and is known to be damaged is read again',
+    edits: [
+      {
+        file: 'open-upload.ts',
+        from: 'await dropQuarantined(repository, identity.domain, parts, quarantined)',
+        to: '',
+      },
+    ],
+  },
+  {
+    name: 'healed-page-trusted',
+    rule: 'the chunks of a page that was damaged are looked at before it is called good',
+    edits: [{ file: 'verify.ts', from: 'wasHidden || this.', to: 'this.' }],
+  },
+  {
+    name: 'page-marker-goes-early',
+    rule: 'the marker of a page stays until its chunks were looked at',
+    edits: [
+      {
+        file: 'quarantine.ts',
+        from: "if (blob.kind === 'chunk') await removeMarker",
+        to: 'await removeMarker',
+      },
+    ],
+  },
+  {
+    name: 'marker-before-heal',
+    rule: 'the marker goes after the object was stored anew',
+    edits: [
+      {
+        file: 'quarantine.ts',
+        from: '    const stored = await target.get(key)',
+        to: '    await removeMarker({ target }, domain, { kind: blob.kind, ref })\n    const stored = await target.get(key)',
+      },
+    ],
+  },
+  {
+    name: 'needed-marker-collected',
+    rule: 'a collection removes markers of what no backup needs, no others',
+    edits: [{ file: 'collect-markers.ts', from: 'if (!needed.has(nameOf(kind, ref))) await', to: 'await' }],
+  },
 ]
+
+/** The source without the rule. It must have what is replaced, once. */
+export function mutated({ edits }: Mutation, file: string, source: string): string {
+  return edits
+    .filter((edit) => edit.file === file)
+    .reduce((text, { from, to }) => {
+      if (text.split(from).length !== 2)
+        throw new Error(`Expected ${file} to have once what the mutation replaces: ${from}`)
+      return text.replace(from, () => to)
+    }, source)
+}

@@ -1,9 +1,12 @@
 /** Knows what every committed backup must hold, and looks at each change of the store: what is wrong is seen when it happens. */
 import { entriesOf } from '../../../backup-format/entry.ts'
 import {
+  type BlobKind,
   blobKey,
   blobsPrefix,
   parseBlobName,
+  parseQuarantineKey,
+  quarantinePrefix,
   recordsPrefix,
   STATE_KEY,
 } from '../../../backup-format/names.ts'
@@ -11,6 +14,8 @@ import type { BackupRecord } from '../../../backup-format/record.ts'
 import type { Sealer } from '../../../backup-format/envelope.ts'
 import type { Domain, Repository } from '../../../backup-format/repository.ts'
 import type { RepositoryState } from '../../../backup-format/state.ts'
+import { contentId } from '../../../backup-format/keys.ts'
+import { Damages, type HowDamaged } from './damages.ts'
 import type { Store, StoreObserver } from './store.ts'
 
 const TRANSITIONS: Readonly<Record<string, readonly BackupRecord['state'][]>> = {
@@ -20,6 +25,8 @@ const TRANSITIONS: Readonly<Record<string, readonly BackupRecord['state'][]>> = 
   deleting: [],
 }
 
+const OBJECT_KINDS = { chunk: 'chunk', page: 'index page' } as const
+
 export class Violation extends Error {}
 
 export class Oracle implements StoreObserver {
@@ -27,6 +34,7 @@ export class Oracle implements StoreObserver {
   readonly #repository: Repository
   readonly #sealer: Sealer
   readonly #domain: string
+  readonly #keys: Domain['keys']
   /** What each backup must restore to. */
   readonly contents = new Map<string, Buffer>()
   readonly records = new Map<string, BackupRecord>()
@@ -37,15 +45,26 @@ export class Oracle implements StoreObserver {
   /** Objects that committed backups need -> how many of them do. */
   readonly #needed = new Map<string, number>()
   readonly #neededBy = new Map<string, readonly string[]>()
+  readonly damages: Damages
+  /** Objects that have a marker -> when they got it. */
+  readonly #marked = new Map<string, number>()
+  /** When each attempt to upload began. */
+  readonly #begun = new Map<string, number>()
+  /** Else nobody stores an object anew. */
+  mayHeal = false
+  #changes = 0
+  #heals = 0
   #epoch = 1
   #violation: Violation | undefined
 
   /** The repository's own target is not used. */
-  constructor(store: Store, repository: Repository, { name, sealer }: Domain) {
+  constructor(store: Store, repository: Repository, { name, sealer, keys }: Domain) {
     this.#store = store
     this.#repository = repository
     this.#domain = name
     this.#sealer = sealer
+    this.#keys = keys
+    this.damages = new Damages(store)
   }
 
   /** Throws what was found; code under test may have caught it. */
@@ -68,15 +87,43 @@ export class Oracle implements StoreObserver {
       .map(({ backupId }) => backupId)
   }
 
+  /** Counts the changes. */
+  get clock(): number {
+    return this.#changes
+  }
+
+  get heals(): number {
+    return this.#heals
+  }
+
+  /** False: it is damaged already, or gone. */
+  strike(key: string, how: HowDamaged): boolean {
+    this.#changes += 1
+    return this.damages.strike(key, how, this.#changes)
+  }
+
+  begin(backupId: string, writerToken: number): void {
+    this.#begun.set(`${backupId}#${writerToken}`, this.#changes)
+  }
+
   written(key: string, bytes: Buffer, before: Buffer | undefined): void {
+    this.#changes += 1
+    const kind = this.#blobKind(key)
     if (key === STATE_KEY) this.#stateWritten(this.#openState(key, bytes))
-    if (key.startsWith(recordsPrefix(this.#domain))) this.#recordWritten(key, bytes)
-    else if (before !== undefined && key !== STATE_KEY) this.violated(`${key} was overwritten`)
+    else if (key.startsWith(recordsPrefix(this.#domain))) this.#recordWritten(key, bytes)
+    else if (before !== undefined && (kind === undefined || !this.mayHeal))
+      this.violated(`${key} was overwritten`)
+    else if (kind !== undefined) this.#blobWritten(kind, key, bytes)
+    else if (key.startsWith(quarantinePrefix(this.#domain))) this.#markerWritten(key)
   }
 
   deleted(key: string): void {
+    this.#changes += 1
     const count = this.#needed.get(key) ?? 0
     if (count > 0) this.violated(`${key} was deleted, ${count} committed backups need it`)
+    this.damages.isOver(key)
+    const marked = this.#markedBy(key)
+    if (marked !== undefined) this.#marked.delete(marked)
     const backupId = key.slice(recordsPrefix(this.#domain).length)
     const record = key.startsWith(recordsPrefix(this.#domain)) ? this.records.get(backupId) : undefined
     if (record === undefined) return
@@ -84,6 +131,32 @@ export class Oracle implements StoreObserver {
       this.violated(`The record of committed ${backupId} was deleted`)
     this.#forget(backupId)
     this.records.delete(backupId)
+  }
+
+  /** Whoever stores a chunk or page, for the first time or anew, stores what its name says. */
+  #blobWritten(kind: BlobKind, key: string, bytes: Buffer): void {
+    const plain = this.#sealer.open(OBJECT_KINDS[kind], key, Buffer.from(bytes))
+    const ref = parseBlobName(key.slice(key.lastIndexOf('/') + 1))
+    if (contentId(this.#keys, plain) !== ref?.id) this.violated(`${key} got other bytes than its name says`)
+    if (this.damages.isOver(key)) this.#heals += 1
+  }
+
+  #markerWritten(key: string): void {
+    const marked = this.#markedBy(key) ?? key
+    if ((this.#needed.get(marked) ?? 0) > 0 && !this.damages.wasEver(marked))
+      this.violated(`${marked} is said to be damaged, it is not`)
+    this.#marked.set(marked, this.#changes)
+  }
+
+  #markedBy(key: string): string | undefined {
+    if (!key.startsWith(quarantinePrefix(this.#domain))) return undefined
+    const ref = parseQuarantineKey(this.#domain, key)
+    return ref && blobKey(ref.kind, this.#domain, ref)
+  }
+
+  #blobKind(key: string): BlobKind | undefined {
+    if (key.startsWith(blobsPrefix('chunk', this.#domain))) return 'chunk'
+    return key.startsWith(blobsPrefix('page', this.#domain)) ? 'page' : undefined
   }
 
   #openState(key: string, bytes: Buffer): RepositoryState {
@@ -110,8 +183,18 @@ export class Oracle implements StoreObserver {
       if (record.epoch < before.epoch)
         this.violated(`${backupId} went from epoch ${before.epoch} back to ${record.epoch}`)
     }
+    if (state === 'open' && record.pages !== null && this.damages.any) this.#uploaded(record)
     if (state === 'committed') this.#commit(record)
     if (state === 'deleting') this.#forget(backupId)
+  }
+
+  /** What was marked when the attempt began was read and healed, or is not relied on. */
+  #uploaded(record: BackupRecord): void {
+    const { backupId, writerToken } = record
+    const begun = this.#begun.get(`${backupId}#${writerToken}`) ?? 0
+    for (const key of this.#read(record).keys)
+      if (this.damages.has(key) && (this.#marked.get(key) ?? Infinity) <= begun)
+        this.violated(`${backupId} relies on ${key}, which was known to be damaged`)
   }
 
   #commit(record: BackupRecord): void {
@@ -151,11 +234,52 @@ export class Oracle implements StoreObserver {
     return { keys, content }
   }
 
+  /** As it was before it was damaged. */
   #open({ backupId }: BackupRecord, kind: 'index page' | 'chunk', key: string): Buffer {
-    const stored = this.#store.get(key)
-    if (stored !== undefined) return this.#sealer.open(kind, key, stored.bytes)
+    const bytes = this.damages.sound(key)
+    if (bytes !== undefined) return this.#sealer.open(kind, key, Buffer.from(bytes))
     this.violated(`${backupId} was committed without ${key}`)
     return Buffer.alloc(0)
+  }
+
+  /** Something that it needs is damaged, and was then. */
+  isDamagedSince(backupId: string, then: number): boolean {
+    return (this.#neededBy.get(backupId) ?? []).some((key) => this.damages.has(key, then))
+  }
+
+  /** Nothing that it needs was ever damaged. */
+  isSound(backupId: string): boolean {
+    return (this.#neededBy.get(backupId) ?? []).every((key) => !this.damages.wasEver(key))
+  }
+
+  /** What a verification must find. A copy heals everything, unless a page and one of its chunks are lost together. */
+  damageOf(backupId: string): { chunks: number; pages: number; couldBeHealed: boolean } {
+    const record = this.records.get(backupId)
+    const found = { chunks: 0, pages: 0, couldBeHealed: true }
+    for (const name of record?.pages ?? []) {
+      const ref = name === null ? undefined : parseBlobName(name)
+      if (record === undefined || ref === undefined) continue
+      const pageKey = blobKey('page', this.#domain, ref)
+      const keys = [...entriesOf(this.#open(record, 'index page', pageKey))]
+        .filter((entry) => entry !== undefined)
+        .map((entry) => blobKey('chunk', this.#domain, entry))
+      const isDamaged = this.damages.has(pageKey)
+      if (isDamaged) found.pages += 1
+      else found.chunks += keys.filter((key) => this.damages.has(key)).length
+      if (isDamaged && keys.some((key) => this.#store.get(key) === undefined)) found.couldBeHealed = false
+    }
+    return found
+  }
+
+  /** Each committed backup has its volume's bytes, in the store itself. */
+  checkContents(): void {
+    for (const backupId of this.committedBackups()) {
+      const record = this.records.get(backupId)
+      const { keys, content } = record === undefined ? { keys: [], content: undefined } : this.#read(record)
+      const damaged = keys.filter((key) => this.damages.has(key))
+      if (damaged.length > 0 || content?.equals(this.contents.get(backupId) ?? Buffer.alloc(0)) !== true)
+        this.violated(`${backupId} does not restore to its volume's bytes (${damaged.join(' ')})`)
+    }
   }
 
   /** When nobody is at work, the target holds what committed backups need, and nothing else. */
@@ -165,7 +289,9 @@ export class Oracle implements StoreObserver {
     for (const kind of ['chunk', 'page'] as const)
       for (const key of this.#store.list(blobsPrefix(kind, this.#domain)).keys())
         if ((this.#needed.get(key) ?? 0) === 0) this.violated(`${key} is left over`)
-    const rest = [...this.#store.list(`d/${this.#domain}/j/`).keys(), ...this.#store.list('gc/').keys()]
+    const rest = [`d/${this.#domain}/j/`, quarantinePrefix(this.#domain), 'gc/'].flatMap((prefix) => [
+      ...this.#store.list(prefix).keys(),
+    ])
     if (rest.length > 0) this.violated(`left over: ${rest.join(' ')}`)
     this.check()
   }

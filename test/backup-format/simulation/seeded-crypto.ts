@@ -5,9 +5,12 @@ import { Random } from './random.ts'
 export * from 'node:crypto'
 
 let random = new Random(0)
+/** Few different things are hashed, each many times. */
+const hashes = new Map<string, Buffer>()
 
 export function reseed(seed: number): void {
   random = new Random(seed)
+  hashes.clear()
 }
 
 export function randomFillSync(bytes: Buffer, offset = 0, size = bytes.length - offset): Buffer {
@@ -34,8 +37,20 @@ export function randomUUID(): string {
 export function createHmac(_algorithm: string, key: Uint8Array) {
   return {
     update: (data: Uint8Array | string) => ({
-      digest: (encoding: 'hex' | 'buffer' = 'buffer') =>
-        hash('sha256', Buffer.concat([key, Buffer.from(data)]), encoding),
+      digest: (encoding?: 'hex') => {
+        const bytes = Buffer.concat([key, Buffer.from(data)])
+        const digest = hashed(bytes)
+        return encoding === undefined ? Buffer.from(digest) : digest.toString(encoding)
+      },
     }),
   }
+}
+
+function hashed(bytes: Buffer): Buffer {
+  const name = bytes.toString('latin1')
+  const known = hashes.get(name)
+  if (known !== undefined) return known
+  const digest = hash('sha256', bytes, 'buffer')
+  hashes.set(name, digest)
+  return digest
 }

@@ -1,9 +1,8 @@
-import { abortBackup } from '../../../backup-format/abort.ts'
-import { collect } from '../../../backup-format/collect.ts'
 import { createOrOpenRepository, registerDomain } from '../../../backup-format/repository.ts'
 import { DOMAIN, keyring } from '../fixtures.ts'
 import { MemoryTarget } from '../memory-target.ts'
 import { collector, deleter, reaper, SHAPE, writer } from './actors.ts'
+import { comeToRest, damager, verifier } from './healers.ts'
 import { reseed } from './seeded-crypto.ts'
 import { Store } from './store.ts'
 import { type Initial, type Totals, World } from './world.ts'
@@ -42,6 +41,7 @@ async function simulate(seed: number, initial: Initial): Promise<Outcome> {
     await world.scheduler.run(comeToRest(world), check)
     world.oracle.checkQuiet()
     world.totals.steps = world.scheduler.now
+    world.totals.heals = world.oracle.heals
     return { seed, totals: world.totals }
   } catch (error) {
     world.totals.steps = world.scheduler.now
@@ -59,13 +59,6 @@ function startActors(world: World): Promise<void>[] {
     collector(world, 'collector-1'),
     collector(world, 'collector-2'),
     reaper(world),
+    ...(world.damages > 0 ? [damager(world), verifier(world)] : []),
   ]
-}
-
-/** Nothing fails any more: everything open is given up, and a collection takes away whatever is not needed. */
-async function comeToRest(world: World): Promise<void> {
-  const repository = world.repositoryOf(world.reliableProcess('last'))
-  for (const { backupId, state } of [...world.oracle.records.values()])
-    if (state === 'open') await abortBackup(repository, { domain: DOMAIN, backupId })
-  await collect(repository)
 }

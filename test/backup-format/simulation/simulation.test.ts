@@ -1,6 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { firstCaught } from './first-caught.ts'
-import { MUTATIONS } from './mutations.ts'
+import { mutated, MUTATIONS } from './mutations.ts'
 import { runSeeds } from './run-seeds.ts'
 import type { Outcome } from './simulate.ts'
 
@@ -8,7 +10,7 @@ const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 2000)
 const FROM = Number(process.env['VOLFLOW_SIMULATION_FROM'] ?? 1)
 const MINUTES = 60_000
 
-describe('writers, deleters, collectors and a reaper that crash, sleep, lose answers and wake up', () => {
+describe('writers, deleters, collectors, verifiers and a reaper that crash, sleep, lose answers and wake up', () => {
   it(
     `lose nothing and leak nothing in ${SEEDS} courses of events`,
     async () => {
@@ -18,8 +20,9 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
       })
       expect(violations).toEqual([])
       // A simulation in which nothing happens proves nothing.
-      for (const name of ['commits', 'deletes', 'collections', 'crashes', 'faults'])
+      for (const name of ['commits', 'deletes', 'collections', 'crashes', 'faults', 'verifications'])
         expect(totals[name], name).toBeGreaterThan(SEEDS)
+      for (const name of ['damages', 'heals']) expect(totals[name], name).toBeGreaterThan(SEEDS / 4)
     },
     10 * MINUTES,
   )
@@ -48,6 +51,13 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
     5 * MINUTES,
   )
 
+  it.each(MUTATIONS)('can be told to go without this rule: $rule', (mutation) => {
+    for (const { file } of mutation.edits) {
+      const source = readFileSync(join(import.meta.dirname, '../../../backup-format', file), 'utf8')
+      expect(mutated(mutation, file, source)).not.toBe(source)
+    }
+  })
+
   // All of them, with more seeds: mutations.long.ts.
   const SOON = [
     'epoch-begins-early',
@@ -55,6 +65,9 @@ describe('writers, deleters, collectors and a reaper that crash, sleep, lose ans
     'commit-without-compare',
     'no-wait',
     'no-second-mark',
+    'copy-trusted',
+    'page-not-proven',
+    'known-damage-continued',
   ]
   it.each(MUTATIONS.filter(({ name }) => SOON.includes(name)))(
     'are seen to do harm without this rule: $rule',

@@ -45,6 +45,13 @@ export class Store {
     this.observer?.deleted(key, before.bytes)
   }
 
+  /** What rots tells nobody, and has the version that it had. */
+  tamper(key: string, bytes: Buffer | undefined): void {
+    const stored = this.#objects.get(key)
+    if (bytes === undefined) this.#objects.delete(key)
+    else if (stored !== undefined) this.#objects.set(key, { ...stored, bytes })
+  }
+
   /** In no useful order. */
   list(prefix: string): Map<string, number> {
     const found = new Map<string, number>()

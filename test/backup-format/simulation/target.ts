@@ -52,11 +52,7 @@ export class SimulatedTarget implements BackupTarget {
       const page = await this.#request('list', prefix, () => {
         const current = store.list(prefix)
         present ??= current
-        const certain = present
-        const shown = [...new Map([...present, ...current])]
-          .filter(([key]) => key > last)
-          .toSorted(([a], [b]) => (a < b ? -1 : 1))
-          .filter(([key]) => (certain.has(key) && current.has(key)) || random.chance(0.5))
+        const shown = this.#shown(present, current, last)
         const length = 1 + random.below(LIST_PAGE_KEYS_MAX)
         return { keys: shown.slice(0, length), isLast: shown.length <= length }
       })
@@ -64,6 +60,20 @@ export class SimulatedTarget implements BackupTarget {
       if (page.isLast) return
       last = page.keys.at(-1)?.[0] ?? last
     }
+  }
+
+  /** What was there from the beginning until now, and some of the rest. */
+  #shown(
+    present: ReadonlyMap<string, number>,
+    current: ReadonlyMap<string, number>,
+    after: string,
+  ): [key: string, sizeBytes: number][] {
+    const { random } = this.#network
+    const keys = [...present.keys(), ...[...current.keys()].filter((key) => !present.has(key))]
+    const rest = keys.filter((key) => key > after).toSorted()
+    return rest
+      .filter((key) => (present.has(key) && current.has(key)) || random.chance(0.5))
+      .map((key) => [key, current.get(key) ?? present.get(key) ?? 0])
   }
 
   delete(key: string): Promise<void> {

@@ -18,6 +18,8 @@ const PAUSES = [0, 0, 0.01, 0.05, 0.2]
 const PAUSE_STEPS = [20, 100, 500]
 const CRASHES = [0, 0.2, 0.5]
 const FAULTS = [0, 0, 0.01, 0.05]
+const DAMAGE_PROBABILITY = 0.4
+const DAMAGES_MAX = 6
 
 export interface Totals {
   commits: number
@@ -26,11 +28,18 @@ export interface Totals {
   crashes: number
   faults: number
   abandoned: number
+  verifications: number
+  damages: number
+  /** Damaged objects that were stored anew. */
+  heals: number
   /** Of all processes together. */
   steps: number
 }
 
-const NO_TOTALS = { commits: 0, deletes: 0, collections: 0, crashes: 0, faults: 0, abandoned: 0, steps: 0 }
+const NO_TOTALS: Totals = {
+  ...{ commits: 0, deletes: 0, collections: 0, crashes: 0, faults: 0, abandoned: 0 },
+  ...{ verifications: 0, damages: 0, heals: 0, steps: 0 },
+}
 
 /** An empty repository, and the one domain that is used. */
 export interface Initial {
@@ -50,6 +59,8 @@ export class World {
   readonly #store: Store
   readonly #repository: Repository
   readonly #weather: Weather
+  /** Objects that will be lost or altered; most courses of events have none. */
+  readonly damages: number
   writersLeft = 0
 
   constructor(seed: number, initial: Initial) {
@@ -61,6 +72,10 @@ export class World {
     this.#repository = { ...initial.repository, epochs: { newest: 0 } }
     this.oracle = new Oracle(this.#store, this.#repository, initial.domain)
     this.#store.observer = this.oracle
+    // Of its own: where nothing is damaged, the course of events is the same as without this choice.
+    const fate = new Random(seed ^ 0x5bd1e995)
+    this.damages = fate.chance(DAMAGE_PROBABILITY) ? 1 + fate.below(DAMAGES_MAX) : 0
+    this.oracle.mayHeal = this.damages > 0
     this.#weather = {
       crashProbability: random.pick(CRASHES) ?? 0,
       faultProbability: random.pick(FAULTS) ?? 0,
