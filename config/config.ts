@@ -1,6 +1,8 @@
 import { z } from 'zod'
+import { QUOTA_DEFAULTS, type QuotaName } from '../domain/quotas.ts'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
+const QUOTA_NAMES = Object.keys(QUOTA_DEFAULTS) as [QuotaName, ...QuotaName[]]
 const port = z.int().min(1).max(65_535)
 
 const backend = z.strictObject({
@@ -70,6 +72,8 @@ export const configSchema = z.strictObject({
       adminPasswordFile: z.string().optional(),
     })
     .prefault({}),
+  /** What each project may have, unless told otherwise for all or for one; -1: no limit. Cinder's names and defaults (domain/quotas.ts). */
+  quotas: z.partialRecord(z.enum(QUOTA_NAMES), z.int().min(-1)).default({}),
   temporal: z
     .strictObject({
       host: z.string().default('127.0.0.1'),

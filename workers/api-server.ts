@@ -8,6 +8,7 @@ import { LIMITS } from '../domain/limits.ts'
 import { CONTROL_QUEUE, dataQueue } from '../domain/queues.ts'
 import { openConfiguredDatabase } from './database-file.ts'
 import { databaseCheck, serveHealth } from './health.ts'
+import { applyConfiguredQuotas } from './identity/configured-quotas.ts'
 import { checkExposure, identityRules } from './identity/rules.ts'
 import { createLogger } from './logger.ts'
 import { openStores, placeNames } from './places.ts'
@@ -22,6 +23,7 @@ export async function runApiServer(config: Config): Promise<void> {
   const logger = createLogger('api')
   const signal = shutdownSignal()
   const database = await openConfiguredDatabase(config, { logger, signal })
+  await applyConfiguredQuotas(config, database)
   const client = await createTemporalClient(config)
   const app = createApi({
     database,

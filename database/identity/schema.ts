@@ -8,6 +8,16 @@ export interface IdentitySchema {
   identityGuesses: GuessesTable
   identityAssignments: AssignmentsTable
   identityTokens: TokensTable
+  quotas: QuotasTable
+}
+
+interface QuotasTable {
+  scope: 'project' | 'class' | 'config'
+  /** Of a project, else `default`. */
+  scopeId: string
+  resource: string
+  /** -1: none. */
+  hardLimit: number
 }
 
 export interface IdentityRecordTable {

@@ -13,6 +13,7 @@ import {
 import { claimedStatus } from '../../domain/volume-claims.ts'
 import { volumeInUse } from '../attachments.ts'
 import { recordEvent } from '../events/record.ts'
+import { checkQuotas } from '../quotas.ts'
 import { capitalised, isStored, resourceStatus, setStatus, type Tx } from '../resources.ts'
 import { cancelInTransaction } from './cancel.ts'
 
@@ -39,7 +40,8 @@ export interface OperationRequest<K extends OperationKind> {
 
 /**
  * Writes the operation with its locks and planned artifacts; the caller inserts a new resource's row before, in the same
- * transaction. Throws RequestError 409 naming the holder when a resource is locked, or when its status does not allow this.
+ * transaction. Throws RequestError 409 naming the holder when a resource is locked, or when its status does not allow this, and 413 when the
+ * project would have more than its quotas allow.
  */
 export async function acceptOperation<K extends OperationKind>(
   tx: Tx,
@@ -77,6 +79,11 @@ export async function acceptOperation<K extends OperationKind>(
     if (role === undefined) throw new Error(`No role ${name} in ${request.kind}`)
     await lock(tx, { operationId, kind: request.kind, name, role, resourceId })
   }
+  await checkQuotas(tx, {
+    kind: request.kind,
+    projectId: request.actor.projectId,
+    resourceId: primaryId,
+  })
   await planArtifacts(tx, operationId, request.artifacts ?? [])
   await recordEvent(tx, operationId, 'accepted')
   return operationId

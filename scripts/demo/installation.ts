@@ -114,6 +114,7 @@ async function writeConfig(
   const config = {
     api: { port: ports.api },
     identity: { authType: 'none' },
+    quotas: { volumes: -1, gigabytes: -1, snapshots: -1, backups: -1, backup_gigabytes: -1 },
     temporal: { port: ports.temporal, uiPort: ports.webUi },
     targets: Object.fromEntries(await Promise.all(entries)),
     workers: { dataConcurrency },

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database, DatabasePlace } from '../../database/open.ts'
 import { requestBackup } from '../../database/requests/backups.ts'
+import { quotaUsage, setQuotas } from '../../database/quotas.ts'
 import { requestVolume } from '../../database/requests/create-volume.ts'
 import { requestImage } from '../../database/requests/images.ts'
 import { requestSnapshot } from '../../database/requests/snapshots.ts'
@@ -65,13 +66,15 @@ const PAIRS: readonly (readonly [Name, Name, 'both' | 'one'])[] = [
 
 let database: Database
 let close: () => Promise<void>
+let urls: readonly [string, string]
 let clients: readonly [VolflowClient, VolflowClient]
 const stops: (() => void)[] = []
 
 beforeAll(async () => {
   const made = await temporaryDatabase()
   ;({ database, close } = made)
-  clients = [await startClient(made.place), await startClient(made.place)]
+  urls = [await startProcess(made.place), await startProcess(made.place)]
+  clients = [clientOf(urls[0], 'p1'), clientOf(urls[1], 'p1')]
 })
 afterAll(async () => {
   for (const stop of stops) stop()
@@ -105,6 +108,36 @@ test.each(PAIRS)(
   120_000,
 )
 
+test('200 volumes at once, through two processes, fill a quota of 120 exactly', async () => {
+  const projectId = 'crowded'
+  const limits = { volumes: 120, gigabytes: 1000 }
+  await database
+    .transaction()
+    .execute((tx) => setQuotas(tx, { scope: 'project', scopeId: projectId }, limits))
+  const crowd = [clientOf(urls[0], projectId), clientOf(urls[1], projectId)] as const
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: 200 }, (_, index) =>
+      crowd[index % 2 === 0 ? 0 : 1].createVolume({ sizeBytes: MiB }),
+    ),
+  )
+  const refusals = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
+  expect(refusals).toHaveLength(80)
+  for (const refusal of refusals) expect(refusal).toMatchObject({ status: 413, code: 'quotaExceeded' })
+  const { count } = await database
+    .selectFrom('volumes')
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('projectId', '=', projectId)
+    .executeTakeFirstOrThrow()
+  expect(count).toBe(120)
+  expect(await quotaUsage(database, projectId)).toMatchObject({ volumes: 120, gigabytes: 120 })
+  const open = await database
+    .selectFrom('operations')
+    .select('id')
+    .where('projectId', '=', projectId)
+    .execute()
+  expect(open).toHaveLength(120)
+}, 120_000)
+
 /** Everything a request may be about, at rest. A volume that shall be deleted has no snapshot. */
 async function makeWorld(withoutSnapshot: boolean): Promise<World> {
   const volumeId = await done(requestVolume(database, actor(), PLACES, { sizeBytes: MiB }))
@@ -135,11 +168,15 @@ async function expectAtRest(): Promise<void> {
   expect(await open.execute()).toEqual([])
 }
 
-async function startClient(place: DatabasePlace): Promise<VolflowClient> {
+function clientOf(baseUrl: string, projectId: string): VolflowClient {
+  return new VolflowClient({ baseUrl, projectId })
+}
+
+async function startProcess(place: DatabasePlace): Promise<string> {
   const child = spawn(process.execPath, [API, JSON.stringify(place)], { stdio: ['pipe', 'pipe', 'inherit'] })
   stops.push(() => child.stdin.end())
   for await (const chunk of child.stdout) {
-    return new VolflowClient({ baseUrl: String(chunk).trim(), projectId: 'p1' })
+    return String(chunk).trim()
   }
   throw new Error('Expected an API to start')
 }

@@ -13,6 +13,7 @@ import type { ImageStore } from '../../drivers/images/driver.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
 import { webhookRules } from '../../workers/webhooks.ts'
+import { liftQuotas } from '../support/lift-quotas.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
@@ -32,6 +33,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
   const folder = await tempDir()
   const { place, remove } = await temporaryDatabasePlace()
   const database = await openDatabase(place)
+  await liftQuotas(database)
   const store = await openImageStore({ driver: 'file', path: join(folder, 'store') })
   const dispatched: string[] = []
   const webhooks = {

@@ -4,6 +4,7 @@ import type { Actor } from '../../database/operations/accept.ts'
 import { beginOperation } from '../../database/operations/begin.ts'
 import { endOperation } from '../../database/operations/end.ts'
 import type { OperationEnd } from '../../domain/operations.ts'
+import { liftQuotas } from '../support/lift-quotas.ts'
 import { temporaryDatabasePlace } from '../support/temporary-database.ts'
 
 export const PLACES = { backends: ['files'], stores: ['local'], targets: ['local', 's3'], cinderTargets: {} }
@@ -20,6 +21,7 @@ export async function temporaryDatabase(): Promise<{
 }> {
   const { place, remove } = await temporaryDatabasePlace()
   const database = await openDatabase(place)
+  await liftQuotas(database)
   return {
     database,
     place,

@@ -253,6 +253,7 @@ export class Installation implements AsyncDisposable {
       }),
       api: { port: this.#ports.api },
       identity: { authType: 'none' },
+      quotas: { volumes: -1, gigabytes: -1, snapshots: -1, backups: -1, backup_gigabytes: -1 },
       temporal: { port: this.#ports.temporal, uiPort: this.#ports.ui },
       targets,
       ...this.#options.config,
