@@ -67,9 +67,24 @@ export const configSchema = z.strictObject({
   identity: z
     .strictObject({
       /** `own`: our own Keystone, below /identity. `none`: everybody is an administrator, so it listens on loopback alone. */
-      authType: z.enum(['own', 'none']).default('own'),
+      authType: z.enum(['own', 'keystone', 'none']).default('own'),
+      /** Elsewhere, for `keystone`: who asks it about the tokens of others. */
+      keystone: z
+        .strictObject({
+          url: z.url({ protocol: /^https?$/ }),
+          username: z.string(),
+          /** Holds the password and nothing else, readable by its owner alone. */
+          passwordFile: z.string(),
+          userDomainName: z.string().default('Default'),
+          projectName: z.string().default('service'),
+          projectDomainName: z.string().default('Default'),
+        })
+        .optional(),
       /** `volflow prepare` makes the administrator with this password when there is nobody. It holds that and nothing else. */
       adminPasswordFile: z.string().optional(),
+    })
+    .refine(({ authType, keystone }) => (authType === 'keystone') === (keystone !== undefined), {
+      error: 'authType keystone and the section keystone go together',
     })
     .prefault({}),
   /** What each project may have, unless told otherwise for all or for one; -1: no limit. Cinder's names and defaults (domain/quotas.ts). */

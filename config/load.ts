@@ -44,6 +44,9 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
       ...(identity.adminPasswordFile !== undefined && {
         adminPasswordFile: absolute(identity.adminPasswordFile),
       }),
+      ...(identity.keystone && {
+        keystone: { ...identity.keystone, passwordFile: absolute(identity.keystone.passwordFile) },
+      }),
     },
     ...(database && {
       database: {

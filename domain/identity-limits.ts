@@ -26,6 +26,13 @@ export const IDENTITY_LIMITS = {
   /** Tokens that have expired, removed when one is issued. */
   prunedAtOnce: 100,
   applicationCredentialsPerUser: 500,
+  /** So long a Keystone elsewhere is not asked again about a token, and a revoked one still works. */
+  validationCacheMs: 60_000,
+  validationTimeoutMs: 10_000,
+  /** About 200 bytes each. */
+  validationsKept: 10_000,
+  /** Fernet tokens have about 250 characters, JWS ones about a thousand. */
+  foreignTokenLengthMax: 8_192,
   listMax: 1_000,
   nameLengthMax: 255,
   /** Descriptions. */

@@ -1,6 +1,7 @@
 /** `npm run setup`: everything that the demo and the tests need, without running them. */
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
+import { keystone } from './setup/keystone.ts'
 import { openstackClients } from './setup/openstack-clients.ts'
 import { postgres } from './setup/postgres.ts'
 import { pythonReader } from './setup/python.ts'
@@ -9,4 +10,15 @@ import { minio, versitygw } from './setup/s3-servers.ts'
 import { setUp } from './setup/set-up.ts'
 import { temporal } from './setup/temporal.ts'
 
-await setUp([qemu, temporal, postgres, versitygw, minio, cinder, openstackClients, pythonReader, debianImage])
+await setUp([
+  qemu,
+  temporal,
+  postgres,
+  versitygw,
+  minio,
+  cinder,
+  keystone,
+  openstackClients,
+  pythonReader,
+  debianImage,
+])

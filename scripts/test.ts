@@ -3,6 +3,7 @@ import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
+import { keystone } from './setup/keystone.ts'
 import { openstackClients } from './setup/openstack-clients.ts'
 import { postgres } from './setup/postgres.ts'
 import { pythonReader } from './setup/python.ts'
@@ -21,6 +22,7 @@ const components = [
   versitygw,
   minio,
   cinder,
+  keystone,
   openstackClients,
   pythonReader,
   debianImage,

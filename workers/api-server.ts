@@ -31,7 +31,7 @@ export async function runApiServer(config: Config): Promise<void> {
     cancel: (key) => cancelOperation(client, database, key),
     retry: (key) => retryOperation(client, database, key),
     abandon: (key) => abandonOperation(client, database, key),
-    ...identityRules(config, database),
+    ...(await identityRules(config, database)),
     places: placeNames(config),
     imageStores: await openStores(config),
     webhooks: await webhookRules(config),
