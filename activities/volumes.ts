@@ -26,10 +26,9 @@ export function createVolumeActivities(deps: ActivityDependencies) {
       attempted(deps.database, input.operationId, async () => {
         const driver = backend(input.backend)
         const { clone, reflink } = driver.capabilities
-        if (clone && (reflink || !input.flatten)) {
-          const { sourceVolumeId: volumeId, snapshotId, volumeId: newVolumeId, sizeBytes } = input
-          return driver.cloneSnapshot({ volumeId, snapshotId, newVolumeId, sizeBytes })
-        }
+        const cloned =
+          clone && (reflink || !input.flatten) ? await cloneUnlessTooDeep(driver, input) : undefined
+        if (cloned !== undefined) return cloned
         await driver.createVolume(input)
         return { path: 'copy' }
       }),
@@ -61,6 +60,24 @@ export function createVolumeActivities(deps: ActivityDependencies) {
 
     removeSnapshot: (input: Input<'delete-snapshot'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteSnapshot(input)),
+  }
+}
+
+/** Undefined: it is a clone of clones already, and one more would be too many. */
+async function cloneUnlessTooDeep(
+  driver: VolumeDriver,
+  {
+    sourceVolumeId: volumeId,
+    snapshotId,
+    volumeId: newVolumeId,
+    sizeBytes,
+  }: Input<'create-volume-from-snapshot'>,
+): Promise<{ path: string } | undefined> {
+  try {
+    return await driver.cloneSnapshot({ volumeId, snapshotId, newVolumeId, sizeBytes })
+  } catch (error) {
+    if (error instanceof DriverError && error.kind === 'unsupported') return undefined
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import type { OpenDevice, DeviceSpec } from '../block-io/device.ts'
+import { directSpec } from '../block-io/direct.ts'
 import { serveDevice } from '../block-io/export.ts'
 import type { ActivityDependencies } from './dependencies.ts'
 
@@ -10,8 +11,8 @@ export async function withDevice<T>(
   work: (spec: DeviceSpec) => Promise<T>,
 ): Promise<T> {
   try {
-    const { plainFile, sizeBytes } = device
-    if (plainFile !== undefined) return await work({ kind: 'file', path: plainFile, sizeBytes })
+    const direct = directSpec(device)
+    if (direct !== undefined) return await work(direct)
     const served = await serveDevice(device, { socketDirectory: deps.runFolder, confined: false, ...options })
     try {
       return await work(served.spec)

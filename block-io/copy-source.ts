@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os'
 import { DriverError } from '../domain/errors.ts'
 import type { BlockDevice, BlockReader } from './device.ts'
+import { directSpec } from './direct.ts'
 import { type DeviceExport, serveDevice } from './export.ts'
 import { openReader } from './reader.ts'
 
@@ -20,9 +21,8 @@ export async function openSource({
   socketDirectory = tmpdir(),
 }: SourceOptions): Promise<BlockReader> {
   const confined = source.untrusted === true
-  if (source.plainFile !== undefined && !confined) {
-    return openReader({ kind: 'file', path: source.plainFile, sizeBytes: source.sizeBytes })
-  }
+  const direct = directSpec(source)
+  if (direct !== undefined && !confined) return openReader(direct)
   const server = await serveDevice(source, { socketDirectory, confined, signal })
   try {
     const reader = await openReader(server.spec)

@@ -1,13 +1,14 @@
 /**
- * Copies a device into a plain raw file by segments, so that a crash repeats at most two of them. What is not a plain file is read
- * over NBD from a qemu of its own. One stream from end to end: a `qemu-img convert` for each segment costs a process start and a
+ * Copies a device by segments, so that a crash repeats at most two of them. What is not a plain file is read and written over NBD, from
+ * a qemu of its own. One stream from end to end: a `qemu-img convert` for each segment costs a process start and a
  * barrier each time, and was slower.
  */
 import pMap from 'p-map'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
-import type { BlockDevice, BlockReader, BlockWriter, Extent } from './device.ts'
+import type { BlockDevice, BlockReader, BlockWriter, DeviceSpec, Extent } from './device.ts'
 import { openSource } from './copy-source.ts'
+import { directSpec } from './direct.ts'
 import { extentsFrom } from './extents.ts'
 import { requireRange } from './file-errors.ts'
 import { piecesOf, planSegments } from './segments.ts'
@@ -16,7 +17,7 @@ import { nonZeroRuns } from './zeroes.ts'
 
 export interface CopyOptions {
   readonly source: BlockDevice
-  /** Has a `plainFile` that nobody else has open. */
+  /** A plain file that nobody else has open, or one that is served for us alone. */
   readonly target: BlockDevice
   readonly lengthBytes: number
   /** The target held zeroes before the first attempt of this copy: then zeroes need not be written, not even after a crash,
@@ -43,11 +44,7 @@ export async function copyDevice(options: CopyOptions): Promise<{ movedBytes: nu
   requireRange(target.sizeBytes, 0, lengthBytes)
   signal.throwIfAborted()
   // Opened before anything is written: the flush of this descriptor then reports every write that failed since.
-  const writer = await openWriter({
-    kind: 'file',
-    path: plainFileOf(target),
-    sizeBytes: target.sizeBytes,
-  })
+  const writer = await openWriter(writableSpec(target))
   try {
     const reader = await openSource(options)
     try {
@@ -64,9 +61,10 @@ export async function copyDevice(options: CopyOptions): Promise<{ movedBytes: nu
   }
 }
 
-function plainFileOf(target: BlockDevice): string {
-  if (target.plainFile !== undefined) return target.plainFile
-  throw new DriverError('unsupported', 'Expected a plain file as the target of a copy')
+function writableSpec(target: BlockDevice): DeviceSpec {
+  const spec = directSpec(target)
+  if (spec !== undefined) return spec
+  throw new DriverError('unsupported', 'Expected a plain file or a served device as the target of a copy')
 }
 
 /** One segment is copied while the one before it is flushed. */

@@ -15,6 +15,8 @@ export interface BlockDevice {
   readonly blockdev: Blockdev
   /** Path of a file that holds exactly these bytes (raw, no header): read and written directly. */
   readonly plainFile?: string
+  /** A server that serves these bytes already: read and written there, and not through another one. */
+  readonly served?: NbdSpec
   /** Its container format was written by a user: opened only by a confined process (see confined-export.ts). */
   readonly untrusted?: boolean
 }
@@ -27,12 +29,14 @@ export interface OpenDevice extends BlockDevice {
 /** How a worker thread reaches the bytes, to read or to write them: a plain value. */
 export type DeviceSpec =
   | { readonly kind: 'file'; readonly path: string; readonly sizeBytes: number }
-  | {
-      readonly kind: 'nbd'
-      readonly socketPath: string
-      readonly exportName: string
-      readonly sizeBytes: number
-    }
+  | NbdSpec
+
+export interface NbdSpec {
+  readonly kind: 'nbd'
+  readonly socketPath: string
+  readonly exportName: string
+  readonly sizeBytes: number
+}
 
 export interface ByteRange {
   readonly offset: number

@@ -9,9 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { GiB } from '../domain/sizes.ts'
-import type { Blockdev, BlockDevice } from './device.ts'
+import type { Blockdev, BlockDevice, NbdSpec } from './device.ts'
 import { fileError } from './file-errors.ts'
-import type { NbdSpec } from './nbd/reader.ts'
 import { type RunningProcess, startProcess } from './process.ts'
 
 export interface ExportOptions {
@@ -34,6 +33,8 @@ export interface DeviceExport {
   ended(): Promise<DriverError | undefined>
   /** Ends the server and removes its directory. Closing twice is harmless. */
   close(): Promise<void>
+  /** How it ended: by itself after it was asked to, or, false, in any other way. */
+  readonly endedCleanly: Promise<boolean>
 }
 
 const EXPORT_NAME = 'device'
@@ -57,10 +58,12 @@ export async function serveDevice(device: BlockDevice, options: ExportOptions): 
   const socketPath = join(directory, 'socket')
   let server: Server | undefined
   const kill = () => server?.process.kill('SIGKILL')
+  // A cluster waits for a client that just disappears, as if it would come back.
+  const end = () => (options.confined ? kill() : server?.process.stop())
   options.signal?.addEventListener('abort', kill, { once: true })
   const close = async () => {
     options.signal?.removeEventListener('abort', kill)
-    kill()
+    await end()
     await server?.process.exited
     await rm(directory, { recursive: true, force: true }).catch(fileError)
   }
@@ -82,6 +85,7 @@ export async function serveDevice(device: BlockDevice, options: ExportOptions): 
     blockdev: { driver: 'nbd', server: { type: 'unix', path: socketPath }, export: EXPORT_NAME },
     ended: () => Promise.race([server?.failed, sleep(LIMITS.exportEndMs, undefined)]),
     close,
+    endedCleanly: server.process.exited.then(({ failure }) => failure === undefined),
   }
 }
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { LIMITS } from '../domain/limits.ts'
 import type { BlockDevice, BlockReader } from './device.ts'
+import { directSpec } from './direct.ts'
 import { serveDevice } from './export.ts'
 import { openReader } from './reader.ts'
 
@@ -14,12 +15,8 @@ export interface HashOptions {
 /** SHA-256 of the whole content, zeroes included, lower-case hex. Holes are not read. Throws DriverError or the signal's reason. */
 export async function sha256OfDevice(device: BlockDevice, options: HashOptions = {}): Promise<string> {
   const { signal, socketDirectory = tmpdir() } = options
-  if (device.plainFile !== undefined) {
-    return sha256OfReader(
-      await openReader({ kind: 'file', path: device.plainFile, sizeBytes: device.sizeBytes }),
-      options,
-    )
-  }
+  const direct = directSpec(device)
+  if (direct !== undefined) return sha256OfReader(await openReader(direct), options)
   const server = await serveDevice(device, {
     socketDirectory,
     confined: device.untrusted === true,

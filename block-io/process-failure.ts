@@ -12,6 +12,7 @@ const PACKAGES: Readonly<Record<string, string>> = {
   fallocate: 'util-linux',
   cp: 'coreutils',
   rbd: 'ceph-common',
+  ceph: 'ceph-common',
   bzip2: 'bzip2',
 }
 
@@ -34,6 +35,20 @@ export interface ProgramEnd {
   readonly originalMessage?: string | undefined
 }
 
+/** The cause of the error about a program that ended with a status: for callers that know what its statuses mean. */
+export class ProgramFailure extends Error {
+  override readonly name = 'ProgramFailure'
+  readonly exitCode: number
+  /** The end of what it said. */
+  readonly stderr: string
+
+  constructor(exitCode: number, stderr: string) {
+    super(`exit status ${exitCode}`)
+    this.exitCode = exitCode
+    this.stderr = stderr
+  }
+}
+
 /** Turns the end of a program that did not succeed into the error that leaves block-io. */
 export function describeFailure(command: string, stderr: string, exit: ProgramEnd): DriverError {
   if (exit.code === 'ENOENT') return missingProgram(process.platform === 'linux' ? 'setpriv' : command)
@@ -44,7 +59,9 @@ export function describeFailure(command: string, stderr: string, exit: ProgramEn
   const end =
     exit.signal === undefined ? `exit status ${exit.exitCode ?? exit.code}` : `signal ${exit.signal}`
   const detail = lastLines(stderr) || exit.originalMessage || 'it printed no reason'
-  return new DriverError(kind, `Expected ${command} to succeed, got ${end}: ${detail}`)
+  return new DriverError(kind, `Expected ${command} to succeed, got ${end}: ${detail}`, {
+    ...(exit.exitCode !== undefined && { cause: new ProgramFailure(exit.exitCode, stderr) }),
+  })
 }
 
 function missingProgram(program: string): DriverError {

@@ -1,20 +1,30 @@
 import { z } from 'zod'
 import { QUOTA_DEFAULTS, type QuotaName } from '../domain/quotas.ts'
+import { rbdBackend } from './rbd.ts'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
 const QUOTA_NAMES = Object.keys(QUOTA_DEFAULTS) as [QuotaName, ...QuotaName[]]
 const port = z.int().min(1).max(65_535)
 
-const backend = z.strictObject({
+/** Of each volume, the snapshot of its newest backup in each target: it makes the next incremental one fast, and costs space. True unless told. */
+const keepBackupSnapshots = z.boolean().optional()
+
+/** How many times its size may be promised to volumes, which only take what is written to them. Cinder's default unless told. */
+const overcommitRatio = z.number().min(1).max(1000).optional()
+
+const fileBackend = z.strictObject({
   driver: z.literal('file'),
   path: z.string(),
-  /** Of each volume, the snapshot of its newest backup in each target: it makes the next incremental one fast, and costs space. True unless told. */
-  keepBackupSnapshots: z.boolean().optional(),
+  keepBackupSnapshots,
   /** A folder with the QMP socket of each guest that may use volumes of this backend: `<guest>.sock`. */
   guestSockets: z.string().optional(),
-  /** How many times its size may be promised to volumes, which only take what is written to them. Cinder's default unless told. */
-  overcommitRatio: z.number().min(1).max(1000).optional(),
+  overcommitRatio,
 })
+
+const backend = z.discriminatedUnion('driver', [
+  fileBackend,
+  z.strictObject({ ...rbdBackend, keepBackupSnapshots, overcommitRatio }),
+])
 
 /** Of zstd, for the chunks of backups; 0 stores them as they are. */
 const compressionLevel = z.int().min(0).max(19).optional()
@@ -148,6 +158,7 @@ export const configSchema = z.strictObject({
 })
 
 export type ConfigFile = z.infer<typeof configSchema>
+export type BackendConfig = z.infer<typeof backend>
 export type TargetConfig = z.infer<typeof target>
 export type CinderTargetConfig = z.infer<typeof cinderTarget>
 
@@ -161,7 +172,13 @@ function isPostgresUrl(text: string): boolean {
   )
 }
 
+/** `ownConfFile`: what is made of its settings for the programs that reach it. */
+type OpenableBackend =
+  | Extract<BackendConfig, { driver: 'file' }>
+  | (Extract<BackendConfig, { driver: 'rbd' }> & { readonly ownConfFile: string })
+
 /** The configuration with absolute paths. */
-export interface Config extends ConfigFile {
+export interface Config extends Omit<ConfigFile, 'backends'> {
   readonly dataFolder: string
+  readonly backends: Readonly<Record<string, OpenableBackend>>
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { type Config, type ConfigFile, configSchema } from './config.ts'
+import { type BackendConfig, type Config, type ConfigFile, configSchema } from './config.ts'
 import { withEnvironment } from './environment.ts'
 
 /**
@@ -54,7 +54,7 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
         ...(database.passwordFile !== undefined && { passwordFile: absolute(database.passwordFile) }),
       },
     }),
-    backends: places(config.backends, absolute),
+    backends: backendsWith(absolute, dataFolder, config.backends),
     stores: places(config.stores, absolute),
     targets: targetsWith(absolute, config.targets),
     cinderTargets: targetsWith(absolute, config.cinderTargets),
@@ -78,23 +78,49 @@ function targetsWith<
   return Object.fromEntries(entries) as Record<string, T>
 }
 
-function places<T extends { path: string; guestSockets?: string | undefined }>(
+function backendsWith(
+  absolute: (path: string) => string,
+  dataFolder: string,
+  backends: Record<string, BackendConfig>,
+): Config['backends'] {
+  const entries = Object.entries(backends).map(([name, place]) => [
+    name,
+    place.driver === 'file'
+      ? { ...place, ...absoluteFiles(place, ['path', 'guestSockets'], absolute) }
+      : {
+          ...place,
+          ...absoluteFiles(place, ['confFile', 'keyringFile'], absolute),
+          ownConfFile: join(dataFolder, 'rbd', `${name}.conf`),
+        },
+  ])
+  return Object.fromEntries(entries) as Config['backends']
+}
+
+function absoluteFiles<K extends string>(
+  place: Partial<Record<K, string | undefined>>,
+  keys: readonly K[],
+  absolute: (path: string) => string,
+): Partial<Record<K, string>> {
+  const entries = keys.flatMap((key) => {
+    const path = place[key]
+    return path === undefined ? [] : [[key, absolute(path)]]
+  })
+  return Object.fromEntries(entries) as Partial<Record<K, string>>
+}
+
+function places<T extends { path: string }>(
   record: Record<string, T>,
   absolute: (path: string) => string,
 ): Record<string, T> {
-  const entries = Object.entries(record).map(([name, place]) => {
-    const { path, guestSockets } = place
-    const folders = guestSockets === undefined ? {} : { guestSockets: absolute(guestSockets) }
-    return [name, { ...place, ...folders, path: absolute(path) }]
-  })
+  const entries = Object.entries(record).map(([name, place]) => [
+    name,
+    { ...place, path: absolute(place.path) },
+  ])
   return Object.fromEntries(entries) as Record<string, T>
 }
 
 type Tls = NonNullable<ConfigFile['temporal']['tls']>
 
 function withAbsoluteFiles(tls: Tls, absolute: (path: string) => string): Tls {
-  const files = (['caFile', 'certFile', 'keyFile'] as const).flatMap((key) =>
-    tls[key] === undefined ? [] : [[key, absolute(tls[key])]],
-  )
-  return { ...tls, ...(Object.fromEntries(files) as Tls) }
+  return { ...tls, ...absoluteFiles(tls, ['caFile', 'certFile', 'keyFile'], absolute) }
 }

@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EXIT } from '../cli/exit-codes.ts'
 import { untilInterrupted } from '../cli/interrupt.ts'
-import { type Installation, startInstallation, type Target } from './demo/installation.ts'
+import { type Backend, type Installation, startInstallation, type Target } from './demo/installation.ts'
+import { startCephCluster } from './ceph/cluster.ts'
 import { type DemoOptions, parseOptions, USAGE } from './demo/options.ts'
 import { type DemoResult, formatJson, formatTable } from './demo/report.ts'
 import { type S3Proxy, startS3Proxy } from './demo/s3-proxy.ts'
@@ -16,6 +17,7 @@ import { findLogin } from '../cli/credentials.ts'
 import { VolflowClient } from '../sdk/client.ts'
 import { Stage } from './demo/stage.ts'
 import { runStory } from './demo/story.ts'
+import { ceph } from './setup/ceph.ts'
 import { debianImage } from './setup/debian-image.ts'
 import { qemu } from './setup/qemu.ts'
 import { versitygw } from './setup/s3-servers.ts'
@@ -39,7 +41,8 @@ async function main(args: readonly string[]): Promise<number> {
   const given = options
   const show = new Show(given.json ? process.stderr : process.stdout)
   try {
-    const servers = given.running === undefined ? [temporal, versitygw] : []
+    const cluster = given.backend === 'rbd' ? [ceph] : []
+    const servers = given.running === undefined ? [temporal, versitygw, ...cluster] : []
     await setUp([qemu, ...servers, ...(given.image === undefined ? [debianImage] : [])])
     const result = await untilInterrupted((signal) => demo(given, show, signal))
     if (result === 'interrupted') {
@@ -77,12 +80,25 @@ async function demo(options: DemoOptions, show: Show, signal: AbortSignal): Prom
     return conclude(await runStory(new Stage({ installation, show, signal, folder }), source, undefined))
   }
   const { target, proxy } = await startTarget(folder, cleanUp, show, signal)
-  const installation = await startInstallation(join(folder, 'data'), { [target.driver]: target }, signal)
+  const backend = options.backend === 'rbd' ? await startBackend(cleanUp, show) : undefined
+  const targets = { [target.driver]: target }
+  const installation = await startInstallation(join(folder, 'data'), targets, signal, {
+    ...(backend && { backend }),
+  })
   cleanUp.defer(() => installation.stop())
   show.heading(`volflow is up. Watch it in the Web UI: ${installation.webUiUrl}`)
   const result = conclude(await runStory(new Stage({ installation, show, signal, folder }), source, proxy))
   if (options.keep) await keep(installation, show, signal)
   return result
+}
+
+/** A pool of a real cluster, on this machine alone. */
+async function startBackend(cleanUp: AsyncDisposableStack, show: Show): Promise<Backend> {
+  show.line('Starting a Ceph cluster on this machine …')
+  const cluster = await startCephCluster()
+  cleanUp.defer(() => cluster.stop())
+  const { user, confFile, keyringFile } = cluster
+  return { driver: 'rbd', pool: 'volumes', user, confFile, keyringFile }
 }
 
 /** S3 with a proxy in front of it, which counts; else a directory. */

@@ -1,4 +1,5 @@
 /** `npm run setup`: everything that the demo and the tests need, without running them. */
+import { ceph } from './setup/ceph.ts'
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
 import { keystone } from './setup/keystone.ts'
@@ -16,6 +17,7 @@ await setUp([
   postgres,
   versitygw,
   minio,
+  ceph,
   cinder,
   keystone,
   openstackClients,

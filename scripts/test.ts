@@ -1,6 +1,7 @@
 /** `npm test [-- FILTER… OPTIONS…]`: sets up, runs vitest, and ends with the true counts. `--long` runs the *.long.ts files instead. */
 import { parseCLI, startVitest } from 'vitest/node'
 import { countTests, describeCounts } from './count-tests.ts'
+import { ceph } from './setup/ceph.ts'
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
 import { keystone } from './setup/keystone.ts'
@@ -21,6 +22,7 @@ const components = [
   postgres,
   versitygw,
   minio,
+  ceph,
   cinder,
   keystone,
   openstackClients,

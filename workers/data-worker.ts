@@ -55,6 +55,13 @@ export async function runDataWorker(config: Config): Promise<void> {
       signal,
       logger,
     }),
+    ...[...deps.backends].map(([name, driver]) =>
+      loop(`sweep ${name}`, async () => driver.sweep?.(), {
+        intervalMs: LIMITS.janitorIntervalMs,
+        signal,
+        logger,
+      }),
+    ),
     loop('expired uploads', () => clearExpiredUploads(deps), {
       intervalMs: LIMITS.uploadSweepMs,
       signal,
@@ -108,15 +115,16 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
 }
 
 async function openDependencies(config: Config, waiting: Waiting): Promise<ActivityDependencies> {
+  const runFolder = await makeRunFolder(config.dataFolder)
   return {
     database: await openConfiguredDatabase(config, waiting),
-    backends: await openBackends(config),
+    backends: await openBackends(config, runFolder),
     stores: await openStores(config),
     targets: await openTargets(config),
     cinderTargets: await openCinderTargets(config),
     cinderStores,
     targetFactoryUrl,
     keyring: await configuredKeyring(config),
-    runFolder: await makeRunFolder(config.dataFolder),
+    runFolder,
   }
 }

@@ -34,8 +34,9 @@ function cinderPlace([name, target]: [string, CinderTargetConfig]) {
   return [name, { driver: target.driver, container: target.driver === 's3' ? target.bucket : '' }] as const
 }
 
-export function openBackends(config: Config): Promise<Map<string, VolumeDriver>> {
-  return openAll(config.backends, openVolumeDriver)
+/** `socketDirectory`: for sockets of servers that the drivers start. */
+export function openBackends(config: Config, socketDirectory: string): Promise<Map<string, VolumeDriver>> {
+  return openAll(config.backends, (backend) => openVolumeDriver(backend, socketDirectory))
 }
 
 export function openStores(config: Config): Promise<Map<string, ImageStore>> {

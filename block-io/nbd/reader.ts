@@ -1,11 +1,9 @@
 import { DriverError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
-import type { BlockReader, BlockWriter, Extent, DeviceSpec } from '../device.ts'
+import type { BlockReader, BlockWriter, Extent, NbdSpec } from '../device.ts'
 import { appendExtent } from '../extents.ts'
 import { requireRange } from '../file-errors.ts'
 import { NbdClient } from './client.ts'
-
-export type NbdSpec = DeviceSpec & { readonly kind: 'nbd' }
 
 /** Throws DriverError: `corrupt` when the export is smaller than the spec says. */
 export async function openNbdReader(spec: NbdSpec): Promise<BlockReader> {

@@ -64,7 +64,10 @@ export interface VolumeDriver {
   createSnapshot(snapshot: SnapshotRef & InUse): Promise<void>
   /** Missing: fine. Clones of the snapshot keep working. */
   deleteSnapshot(snapshot: SnapshotRef): Promise<void>
-  /** A writable volume with the snapshot's bytes, zeroes up to `sizeBytes` (at least the snapshot's size, else `invalid`). */
+  /**
+   * A writable volume with the snapshot's bytes, zeroes up to `sizeBytes` (at least the snapshot's size, else `invalid`). So many clones of
+   * clones that reads would be slow: `unsupported`.
+   */
   cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
   /**
    * Zeroes behind what there is. Has the size already: fine; is larger: `invalid`. Missing: `notFound`. Somebody writes it: `inUse`,
@@ -103,6 +106,8 @@ export interface VolumeDriver {
    * backend. Missing: fine.
    */
   compactVolume?(volume: CompactRequest & InUse): Promise<{ mergedLayers: number }>
+  /** Only where something must stay for a while: removes what earlier calls had to leave because others still read from it. */
+  sweep?(): Promise<void>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   /** Ids of everything kept here, in memory: for tests. */

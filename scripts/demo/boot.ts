@@ -1,3 +1,5 @@
+import type { Blockdev } from '../../block-io/device.ts'
+import { asFilename } from '../../block-io/map.ts'
 import { runProcess } from '../../block-io/process.ts'
 import type { SourceImage } from './source-image.ts'
 
@@ -16,7 +18,7 @@ export interface Boot {
  * one file and switches itself off.
  */
 export async function bootVolume(
-  volumePath: string,
+  disk: Blockdev,
   { kernelPath, initrdPath }: NonNullable<SourceImage['boot']>,
   guestFile: string,
   options: { folder: string; signal: AbortSignal },
@@ -28,7 +30,8 @@ export async function bootVolume(
       ...['-accel', 'tcg', '-cpu', 'max', '-m', '512', '-nodefaults', '-no-reboot', '-display', 'none'],
       ...['-serial', 'stdio', '-kernel', kernelPath, '-initrd', initrdPath],
       ...['-append', `root=/dev/vda rw console=ttyS0 quiet init=/bin/sh -- -c "${script}"`],
-      ...['-drive', `file=${volumePath},format=raw,if=virtio,snapshot=on`],
+      // In an option a comma is written twice.
+      ...['-drive', `file=${asFilename(disk).replaceAll(',', ',,')},if=virtio,snapshot=on`],
     ],
     { env: { TMPDIR: options.folder }, timeoutMs: BOOT_TIMEOUT_MS, signal: options.signal },
   )

@@ -3,6 +3,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { copyDevice } from '../../block-io/copy.ts'
 import type { BlockReader, BlockDevice } from '../../block-io/device.ts'
+import { directSpec } from '../../block-io/direct.ts'
 import { serveDevice } from '../../block-io/export.ts'
 import { extentsFrom } from '../../block-io/extents.ts'
 import { openReader } from '../../block-io/reader.ts'
@@ -46,17 +47,16 @@ async function copyToFile(device: BlockDevice, path: string, { folder, signal }:
 }
 
 async function writeBack(device: BlockDevice, path: string, { folder, signal }: Place): Promise<void> {
-  const served = await serveDevice(device, {
-    socketDirectory: folder,
-    confined: false,
-    writable: true,
-    signal,
-  })
+  const options = { socketDirectory: folder, confined: false, writable: true, signal }
+  const direct = directSpec(device)
+  const server = direct === undefined ? await serveDevice(device, options) : undefined
+  const spec = direct ?? server?.spec
+  if (spec === undefined) throw new Error('Expected a device that can be written')
   const { sizeBytes } = device
   const [was, is, writer] = await Promise.all([
-    openReader(served.spec),
+    openReader(spec),
     openReader({ kind: 'file', path, sizeBytes }),
-    openWriter(served.spec),
+    openWriter(spec),
   ])
   try {
     for await (const { offset, length, kind } of extentsFrom(is, 0, sizeBytes)) {
@@ -70,7 +70,7 @@ async function writeBack(device: BlockDevice, path: string, { folder, signal }: 
     await writer.flush()
   } finally {
     await Promise.all([was.close(), is.close(), writer.close()])
-    await served.close()
+    await server?.close()
   }
 }
 

@@ -3,6 +3,8 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startProcess } from '../../block-io/process.ts'
+import { loadConfig } from '../../config/load.ts'
+import type { VolumeDriverConfig } from '../../drivers/volumes/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
 import { childrenOf } from './processes.ts'
 import { freePort } from './servers.ts'
@@ -13,6 +15,8 @@ export type ServiceName = 'api' | 'control-worker' | 'data-worker'
 export interface UsedInstallation {
   readonly client: VolflowClient
   readonly dataFolder: string
+  /** Where the volumes are; left out: in the data folder. */
+  readonly backend?: VolumeDriverConfig
   /** Of the process that runs now; undefined while it is being started again. Absent where others rely on the processes. */
   readonly pidOf?: (service: ServiceName) => Promise<number | undefined>
 }
@@ -38,6 +42,18 @@ export type Target =
       readonly secretAccessKey: string
     }
 
+/** A backend as volflow.yaml has it. */
+export type Backend =
+  | { readonly driver: 'file'; readonly path: string }
+  | {
+      readonly driver: 'rbd'
+      readonly pool: string
+      readonly user: string
+      readonly confFile: string
+      readonly keyringFile: string
+    }
+
+const BACKEND_NAME = 'volumes'
 const SOURCE = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 
 export interface InstallationOptions {
@@ -47,6 +63,8 @@ export interface InstallationOptions {
   readonly env?: Readonly<Record<string, string>>
   /** Movers of data at the same time. */
   readonly dataConcurrency?: number
+  /** Instead of the folder `volumes`. */
+  readonly backend?: Backend
 }
 
 /** `volflow up` on free ports. Throws with what it said when it does not come up. */
@@ -54,11 +72,11 @@ export async function startInstallation(
   dataFolder: string,
   targets: Readonly<Record<string, Target>>,
   signal: AbortSignal,
-  { main = SOURCE, env = {}, dataConcurrency = 2 }: InstallationOptions = {},
+  { main = SOURCE, env = {}, dataConcurrency = 2, backend }: InstallationOptions = {},
 ): Promise<Installation> {
   const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
-  await writeConfig(dataFolder, ports, { targets, dataConcurrency })
+  await writeConfig(dataFolder, ports, { targets, dataConcurrency, ...(backend && { backend }) })
   const { promise: announced, resolve: onAnnounced } = Promise.withResolvers<void>()
   const temporaryFolder = join(dataFolder, 'tmp')
   await mkdir(temporaryFolder)
@@ -89,6 +107,7 @@ export async function startInstallation(
   return {
     client: new VolflowClient({ baseUrl: apiUrl }),
     dataFolder,
+    ...(backend && { backend: await openable(dataFolder) }),
     apiUrl,
     webUiUrl: `http://127.0.0.1:${ports.webUi}`,
     temporalAddress: `127.0.0.1:${ports.temporal}`,
@@ -98,10 +117,21 @@ export async function startInstallation(
   }
 }
 
+/** As the workers open it. */
+async function openable(dataFolder: string): Promise<VolumeDriverConfig> {
+  const backend = (await loadConfig(dataFolder)).backends[BACKEND_NAME]
+  if (backend === undefined) throw new Error('Expected the configuration that was just written')
+  return backend
+}
+
 async function writeConfig(
   dataFolder: string,
   ports: { api: number; temporal: number; webUi: number },
-  { targets, dataConcurrency }: { targets: Readonly<Record<string, Target>>; dataConcurrency: number },
+  {
+    targets,
+    dataConcurrency,
+    backend,
+  }: { targets: Readonly<Record<string, Target>>; dataConcurrency: number; backend?: Backend },
 ): Promise<void> {
   const entries = Object.entries(targets).map(async ([name, target]) => {
     if (target.driver === 'directory') return [name, target] as const
@@ -117,6 +147,7 @@ async function writeConfig(
     quotas: { volumes: -1, gigabytes: -1, snapshots: -1, backups: -1, backup_gigabytes: -1 },
     temporal: { port: ports.temporal, uiPort: ports.webUi },
     targets: Object.fromEntries(await Promise.all(entries)),
+    ...(backend && { backends: { [BACKEND_NAME]: backend } }),
     workers: { dataConcurrency },
   }
   // JSON is YAML.

@@ -1,6 +1,6 @@
 /** What the steps of the demo have in common: starting operations, following them, and comparing what they made. */
 import { join } from 'node:path'
-import type { BlockDevice, OpenDevice } from '../../block-io/device.ts'
+import type { Blockdev, BlockDevice, OpenDevice } from '../../block-io/device.ts'
 import { sha256OfDevice } from '../../block-io/hash.ts'
 import { progressOf } from '../../cli/follow.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
@@ -101,12 +101,11 @@ export class Stage {
     return await useAsFile(opened.device, { folder: this.folder, signal: this.signal }, use)
   }
 
-  /** The file of a volume that has no layers. */
-  async volumePath(volumeId: string): Promise<string> {
+  /** What a guest opens. */
+  async volumeBlockdev(volumeId: string): Promise<Blockdev> {
     const driver = await this.#driver()
-    await using opened = disposable(await driver.openVolume({ volumeId, access: 'write' }))
-    if (opened.device.plainFile !== undefined) return opened.device.plainFile
-    throw new Error('Expected a volume without layers')
+    await using opened = disposable(await driver.openVolume({ volumeId, access: 'read' }))
+    return opened.device.blockdev
   }
 
   async #hash(device: OpenDevice): Promise<string> {
@@ -114,9 +113,11 @@ export class Stage {
     return await sha256OfDevice(opened.device, { signal: this.signal, socketDirectory: this.folder })
   }
 
-  /** The driver holds nothing open: it sees the same files as the one in the worker. */
+  /** The driver holds nothing open: it sees the same as the one in the worker. */
   #driver(): Promise<VolumeDriver> {
-    return openVolumeDriver({ driver: 'file', path: join(this.installation.dataFolder, 'volumes') })
+    const { backend, dataFolder } = this.installation
+    const config = backend ?? { driver: 'file', path: join(dataFolder, 'volumes') }
+    return openVolumeDriver(config, this.folder)
   }
 }
 

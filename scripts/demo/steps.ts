@@ -94,9 +94,9 @@ export async function boot(
 ): Promise<boolean | null> {
   const { boot: kernel } = source
   if (kernel === undefined || file === undefined) return null
-  const path = await stage.volumePath(volumeId)
+  const disk = await stage.volumeBlockdev(volumeId)
   const { booted } = await stage.step('boot the restored', async () => {
-    const guest = await bootVolume(path, kernel, file.guestPath, stage)
+    const guest = await bootVolume(disk, kernel, file.guestPath, stage)
     return { path: 'qemu tcg', bytesMoved: 0, booted: guest.booted && guest.sha256 === file.sha256 }
   })
   stage.show.line(

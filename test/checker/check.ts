@@ -8,10 +8,13 @@ import { checkFileBackend } from './file-backend.ts'
 import { checkHistories } from './histories.ts'
 import { checkImageStore } from './image-store.ts'
 import type { CheckedInstallation } from './installation.ts'
+import { checkRbdBackend } from './rbd-backend.ts'
 import { checkProcesses, checkTemporaryFolder } from './processes.ts'
 import { checkSchedules } from './schedules.ts'
 import { checkTarget } from './repository/check-target.ts'
 import { checkSecrets, needlesOf } from './secrets.ts'
+
+type AllRows = ReturnType<typeof readRows>
 
 /** What is wrong, each as a sentence that says where. Empty: nothing. */
 export async function findViolations(installation: CheckedInstallation): Promise<string[]> {
@@ -33,19 +36,10 @@ export async function findViolations(installation: CheckedInstallation): Promise
     violations.push(...(await checkHistories(temporal, rows.operations, await needlesOf(installation))))
     violations.push(...(await checkSchedules(temporal, rows.schedules)))
   }
-  for (const [name, path] of Object.entries(installation.backends)) {
-    const here = (row: Row) => row.backend === name
-    const { volumes, snapshots } = rows
-    const kept = rows.kept_snapshots.map((row) => keptSnapshot(row, rows.backups))
-    violations.push(
-      ...(await checkFileBackend({
-        name,
-        path,
-        volumes: volumes.filter(here),
-        snapshots: [...snapshots, ...kept].filter(here),
-      })),
-    )
-  }
+  for (const [name, path] of Object.entries(installation.backends))
+    violations.push(...(await checkFileBackend({ name, path, ...rowsOfBackend(rows, name) })))
+  for (const [name, place] of Object.entries(installation.rbdBackends ?? {}))
+    violations.push(...(await checkRbdBackend({ name, place, ...rowsOfBackend(rows, name) })))
   for (const [name, path] of Object.entries(installation.stores)) {
     const copied = new Set(rows.image_copies.flatMap((row) => (row.store === name ? [row.image_id] : [])))
     const images = rows.images.filter((row) => row.store === name || copied.has(row.id ?? null))
@@ -73,9 +67,10 @@ export async function expectClean(installation: CheckedInstallation): Promise<vo
 }
 
 function checkPlaces(
-  { backends, stores, targets, cinderTargets }: CheckedInstallation,
-  rows: ReturnType<typeof readRows>,
+  { stores, targets, cinderTargets, ...places }: CheckedInstallation,
+  rows: AllRows,
 ): string[] {
+  const backends = { ...places.backends, ...places.rbdBackends }
   const unknown = (what: string, all: readonly Row[], column: string, known: object) =>
     all
       .filter((row) => !(String(row[column]) in known))
@@ -86,6 +81,12 @@ function checkPlaces(
     ...unknown('image', rows.images, 'store', stores),
     ...unknown('backup', rows.backups, 'target', { ...targets, ...cinderTargets }),
   ]
+}
+
+function rowsOfBackend({ volumes, snapshots, kept_snapshots: kept, backups }: AllRows, name: string) {
+  const here = (row: Row) => row.backend === name
+  const all = [...snapshots, ...kept.map((row) => keptSnapshot(row, backups))]
+  return { volumes: volumes.filter(here), snapshots: all.filter(here) }
 }
 
 /** As if it were a user's. */

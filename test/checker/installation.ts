@@ -1,5 +1,14 @@
 /** What the checker is told about an installation. It learns everything else by looking. */
 
+/** A pool, or a namespace in it, that is used by this installation alone. */
+export interface RbdPlaceToCheck {
+  readonly confFile: string
+  readonly keyringFile: string
+  readonly user: string
+  readonly pool: string
+  readonly namespace?: string | undefined
+}
+
 export interface DirectoryPlace {
   readonly kind: 'directory'
   readonly path: string
@@ -24,6 +33,7 @@ export interface CheckedInstallation {
   readonly database?: { readonly url: string; readonly password: string }
   /** Name -> directory of a file backend. */
   readonly backends: Readonly<Record<string, string>>
+  readonly rbdBackends?: Readonly<Record<string, RbdPlaceToCheck>>
   /** Name -> directory of a file store. */
   readonly stores: Readonly<Record<string, string>>
   readonly targets: Readonly<Record<string, TargetPlace>>

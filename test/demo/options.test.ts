@@ -2,7 +2,9 @@ import { expect, test } from 'vitest'
 import { parseOptions } from '../../scripts/demo/options.ts'
 
 test('without options the demo makes its own image', () => {
-  expect(parseOptions([])).toEqual({ image: undefined, json: false, keep: false, running: undefined })
+  expect(parseOptions([])).toEqual({
+    ...{ image: undefined, json: false, keep: false, backend: 'file', running: undefined },
+  })
 })
 
 test('the format of an image follows from its name unless it is given', () => {
@@ -16,6 +18,7 @@ test('what cannot be is refused', () => {
   expect(() => parseOptions(['--format', 'raw'])).toThrow('together with --image')
   expect(() => parseOptions(['--api', 'http://127.0.0.1'])).toThrow('--api and --data together')
   expect(() => parseOptions(['--api', 'localhost', '--data', '/'])).toThrow('http address, got "localhost"')
+  expect(() => parseOptions(['--backend', 'lvm'])).toThrow('file or rbd, got "lvm"')
   expect(() => parseOptions(['--imge', 'a'])).toThrow('--imge')
 })
 

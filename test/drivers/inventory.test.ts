@@ -3,23 +3,33 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { MiB } from '../../domain/sizes.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import type { Inventory, StoredKey } from '../../drivers/inventory.ts'
 import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
+import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph } from '../support/ceph-cluster.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
 interface Sample {
-  readonly path: string
   readonly inventory: Inventory
+  /** What was set aside: `<kind>.<id>` and more. */
+  readonly aside: () => Promise<readonly string[]>
   readonly kept: readonly (StoredKey & { sizeBytes: number })[]
   readonly temporary: string
   /** Of the resource that the temporary thing is about. */
   readonly owner: string
 }
 
-const SAMPLES: Record<string, () => Promise<Sample>> = { 'a file backend': backend, 'a file store': store }
+const SAMPLES: Record<string, () => Promise<Sample>> = {
+  'a file backend': backend,
+  'a file store': store,
+  ...(HAS_CEPH ? { 'an RBD backend': rbdBackend } : {}),
+}
+
+beforeAll(async () => {
+  if (HAS_CEPH) await sharedCeph()
+}, 300_000)
 
 describe.each(Object.entries(SAMPLES))('the inventory of %s', (_name, makeSample) => {
   test('lists everything once, with its size, its age and whom it belongs to', async () => {
@@ -47,10 +57,10 @@ describe.each(Object.entries(SAMPLES))('the inventory of %s', (_name, makeSample
   })
 
   test('sets aside without deleting, and twice is fine', async () => {
-    const { inventory, kept, path } = await makeSample()
+    const { inventory, kept, aside: asideIn } = await makeSample()
     for (const key of [...kept, ...kept]) await inventory.setAside(key)
     for (const key of kept) expect(await inventory.find(key)).toBeUndefined()
-    const aside = await readdir(join(path, 'aside'))
+    const aside = await asideIn()
     for (const { kind, id } of kept) {
       expect(aside.filter((name) => name.startsWith(`${kind}.`) && name.includes(id))).toHaveLength(1)
     }
@@ -68,7 +78,7 @@ describe.each(Object.entries(SAMPLES))('the inventory of %s', (_name, makeSample
 })
 
 test('a volume whose base layer is missing is listed with what is wrong', async () => {
-  const { inventory, path } = await backend()
+  const { inventory, path } = await fileBackend()
   const id = randomUUID()
   await mkdir(join(path, 'volumes', id))
   expect(await inventory.find({ kind: 'volume', id })).toMatchObject({
@@ -77,6 +87,10 @@ test('a volume whose base layer is missing is listed with what is wrong', async 
 })
 
 async function backend(): Promise<Sample> {
+  return fileBackend()
+}
+
+async function fileBackend() {
   const path = await tempDir()
   const driver = await openVolumeDriver({ driver: 'file', path })
   const [volumeId, snapshotId, clone] = [randomUUID(), randomUUID(), randomUUID()]
@@ -90,7 +104,14 @@ async function backend(): Promise<Sample> {
     { kind: 'snapshot', id: snapshotId, volumeId, sizeBytes: MiB },
     { kind: 'volume', id: clone, sizeBytes: 2 * MiB },
   ] as const
-  return { path, inventory: driver.inventory, kept, temporary, owner: volumeId }
+  return {
+    path,
+    aside: () => readdir(join(path, 'aside')),
+    inventory: driver.inventory,
+    kept,
+    temporary,
+    owner: volumeId,
+  }
 }
 
 async function store(): Promise<Sample> {
@@ -106,5 +127,39 @@ async function store(): Promise<Sample> {
     { kind: 'image', id: image, sizeBytes: 5 },
     { kind: 'stage', id: stage, sizeBytes: 5 },
   ] as const
-  return { path, inventory: images.inventory, kept, temporary: `${owner}~0123`, owner }
+  return {
+    aside: () => readdir(join(path, 'aside')),
+    inventory: images.inventory,
+    kept,
+    temporary: `${owner}~0123`,
+    owner,
+  }
+}
+
+async function rbdBackend(): Promise<Sample> {
+  const config = await newRbdConfig()
+  const driver = await openVolumeDriver(config)
+  const [volumeId, snapshotId, clone] = [randomUUID(), randomUUID(), randomUUID()]
+  await driver.createVolume({ volumeId, sizeBytes: MiB })
+  await driver.createSnapshot({ volumeId, snapshotId })
+  await driver.cloneSnapshot({ volumeId, snapshotId, newVolumeId: clone, sizeBytes: 2 * MiB })
+  const temporary = `volume-${volumeId}.content-${randomUUID()}`
+  const pool = `volumes/${config.namespace}`
+  await asCephAdmin('rbd', 'create', '--size', '1M', `${pool}/${temporary}`)
+  const kept = [
+    { kind: 'volume', id: volumeId, sizeBytes: MiB },
+    { kind: 'snapshot', id: snapshotId, volumeId, sizeBytes: MiB },
+    { kind: 'volume', id: clone, sizeBytes: 2 * MiB },
+  ] as const
+  const aside = async () => {
+    const rows = JSON.parse(await asCephAdmin('rbd', 'ls', '--long', '--format', 'json', pool)) as {
+      image: string
+      snapshot?: string
+    }[]
+    return rows.flatMap(({ image, snapshot }) => {
+      if (snapshot !== undefined) return /^aside-(snapshot)-(.*)$/.exec(snapshot)?.slice(1, 3).join('.') ?? []
+      return /^(volume)-(.*)\.aside-/.exec(image)?.slice(1, 3).join('.') ?? []
+    })
+  }
+  return { aside, inventory: driver.inventory, kept, temporary, owner: volumeId }
 }

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { inject } from 'vitest'
 import { VolflowClient } from '../../sdk/client.ts'
-import type { CheckedInstallation, S3Place } from '../checker/installation.ts'
+import type { CheckedInstallation, RbdPlaceToCheck, S3Place } from '../checker/installation.ts'
 import { processesUnder } from '../checker/processes.ts'
 import { type CountingProxy, startCountingProxy } from '../faults/proxy.ts'
 import { freePort } from '../support/free-port.ts'
@@ -26,6 +26,8 @@ const GUEST_SOCKETS = 'guests'
 export interface InstallationOptions {
   /** Adds a target `s3`: VersityGW behind a counting proxy. */
   readonly s3?: boolean
+  /** Adds a backend `rbd`. */
+  readonly rbd?: RbdPlaceToCheck
   /** Default: a SQLite file, or a new database where the tests run on PostgreSQL. */
   readonly database?: PostgresDatabase
   /** Merged into volflow.yaml. */
@@ -194,6 +196,7 @@ export class Installation implements AsyncDisposable {
         ...(this.#s3 === undefined ? {} : { s3: this.#s3.place }),
       },
       secretFiles: [inData('s3.json'), inData('database-password'), inData('keys/webhook.key')],
+      ...(this.#options.rbd && { rbdBackends: { rbd: this.#options.rbd } }),
       ...(this.#database && { database: { url: this.#database.url, password: this.#database.password } }),
       ...options,
       ...(isUp && {
@@ -256,6 +259,12 @@ export class Installation implements AsyncDisposable {
       quotas: { volumes: -1, gigabytes: -1, snapshots: -1, backups: -1, backup_gigabytes: -1 },
       temporal: { port: this.#ports.temporal, uiPort: this.#ports.ui },
       targets,
+      ...(this.#options.rbd && {
+        backends: {
+          files: { driver: 'file', path: 'volumes' },
+          rbd: { driver: 'rbd', ...this.#options.rbd },
+        },
+      }),
       ...this.#options.config,
     }
     // JSON is YAML, too.

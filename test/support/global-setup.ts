@@ -3,7 +3,9 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { startCephCluster } from '../../scripts/ceph/cluster.ts'
 import { searchPath } from '../../scripts/setup/locate.ts'
+import { describeCeph } from './ceph-cluster.ts'
 import { listen } from './free-port.ts'
 import { startPostgres } from './postgres-server.ts'
 import { startTemporalServer } from './temporal-server.ts'
@@ -16,6 +18,8 @@ declare module 'vitest' {
     temporalBrokerUrl: string
     /** Answers with the run's PostgreSQL server, which the first question starts. */
     postgresBrokerUrl: string
+    /** Answers with the run's Ceph cluster, which the first question starts. */
+    cephBrokerUrl: string
   }
 }
 
@@ -33,12 +37,15 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     ({ admin }) => JSON.stringify(admin),
     (server) => server.remove(),
   )
+  const ceph = await startBroker(startCephCluster, describeCeph, (cluster) => cluster.stop())
+  project.provide('cephBrokerUrl', ceph.url)
   project.provide('scratchFolder', scratchFolder)
   project.provide('temporalBrokerUrl', temporal.url)
   project.provide('postgresBrokerUrl', postgres.url)
   return async () => {
     await temporal.stop()
     await postgres.stop()
+    await ceph.stop()
     await rm(scratchFolder, { recursive: true, force: true })
   }
 }

@@ -4,6 +4,7 @@ import { cinderTargetChecks } from './cinder-targets.ts'
 import { databaseChecks } from './database.ts'
 import { folderChecks } from './folders.ts'
 import { hostChecks } from './host.ts'
+import { rbdChecks } from './rbd.ts'
 import { targetChecks } from './targets.ts'
 import { temporalChecks } from './temporal.ts'
 
@@ -12,8 +13,10 @@ export async function* doctor(config: Config): AsyncGenerator<CheckResult> {
   yield* hostChecks(config)
   yield* databaseChecks(config)
   yield* temporalChecks(config)
-  for (const [name, { path }] of Object.entries(config.backends)) {
-    yield* folderChecks(`backend ${name}`, path, { volumes: true })
+  for (const [name, backend] of Object.entries(config.backends)) {
+    const where = `backend ${name}`
+    if (backend.driver === 'file') yield* folderChecks(where, backend.path, { volumes: true })
+    else yield* rbdChecks(where, backend)
   }
   for (const [name, { path }] of Object.entries(config.stores)) {
     yield* folderChecks(`store ${name}`, path, { volumes: false })

@@ -70,7 +70,7 @@ export async function openPlaces(
   }
   for (const [name, backend] of Object.entries(config.backends)) {
     await attempt(`backend ${name}`, async () => {
-      await stat(backend.path)
+      if (backend.driver === 'file') await stat(backend.path)
       const { inventory } = await openVolumeDriver(backend)
       inventories.push({ type: 'backend', name, inventory })
     })

@@ -8,6 +8,7 @@ import { commitBackup } from '../../../backup-format/commit.ts'
 import type { Repository } from '../../../backup-format/repository.ts'
 import { uploadBackup } from '../../../backup-format/upload.ts'
 import type { OpenDevice } from '../../../block-io/device.ts'
+import { directSpec } from '../../../block-io/direct.ts'
 import { serveDevice } from '../../../block-io/export.ts'
 import { openWriter } from '../../../block-io/writer.ts'
 import { runProcess } from '../../../block-io/process.ts'
@@ -151,11 +152,15 @@ class Life {
   }
 
   async #upload(device: OpenDevice, more: object): Promise<string> {
-    const { sizeBytes, plainFile } = device
+    const { sizeBytes } = device
+    const direct = directSpec(device)
     const options = { socketDirectory: await tempDir(), confined: false }
-    const served = plainFile === undefined ? await serveDevice(device, options) : undefined
-    const source = served?.spec ?? ({ kind: 'file', path: plainFile ?? '', sizeBytes } as const)
-    const request = uploadRequest({ path: '', bytes: { length: sizeBytes } }, { ...more, source })
+    const served = direct === undefined ? await serveDevice(device, options) : undefined
+    const source = direct ?? served?.spec
+    const request = uploadRequest(
+      { path: '', bytes: { length: sizeBytes } },
+      { ...more, ...(source && { source }) },
+    )
     await uploadBackup(this.#repository, request)
     await commitBackup(this.#repository, request)
     await served?.close()

@@ -10,8 +10,6 @@ import { EARLY, LATE, newSnapshot, newVolume, SIZE, volumeWithSnapshot, write } 
 import { nameOf } from './device-bytes.ts'
 
 const GRAIN_BYTES = 4 * KiB
-const RUNS = 10
-const STEPS_MAX = 16
 
 const step = fc.record({
   kind: fc.constantFrom(
@@ -34,7 +32,10 @@ const step = fc.record({
 } as const)
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
-export function changedRangesTests(driver: () => VolumeDriver): void {
+export function changedRangesTests(
+  driver: () => VolumeDriver,
+  { lives, stepsMax }: { lives: number; stepsMax: number },
+): void {
   test('of two snapshots without a write between them are none', async () => {
     const { ref, volumeId } = await volumeWithSnapshot(driver())
     const later = await newSnapshot(driver(), volumeId)
@@ -77,12 +78,12 @@ export function changedRangesTests(driver: () => VolumeDriver): void {
   test('never miss a change, whatever happened between two snapshots', async () => {
     let known = 0
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: STEPS_MAX }), async (steps) => {
+      fc.asyncProperty(fc.array(step, { minLength: 6, maxLength: stepsMax }), async (steps) => {
         const history = new History(driver(), await newVolume(driver()))
         for (const each of steps) await history.apply(each)
         known += await history.check()
       }),
-      { numRuns: RUNS },
+      { numRuns: lives },
     )
     expect(known).toBeGreaterThan(0)
   }, 120_000)

@@ -1,0 +1,110 @@
+/** `rbd` and `ceph`, and what their exit statuses mean. */
+import { ProgramFailure } from '../../../block-io/process-failure.ts'
+import { type RunOptions, runProcess } from '../../../block-io/process.ts'
+import { DriverError, type DriverErrorKind } from '../../../domain/errors.ts'
+import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
+import type { RbdPlace } from './place.ts'
+
+/** Of `errno`, with which the programs end. */
+export const STATUS = {
+  notThere: 2,
+  busy: 16,
+  exists: 17,
+  invalid: 22,
+  full: 28,
+  notEmpty: 39,
+  overQuota: 122,
+} as const
+
+const KINDS: Readonly<Record<number, DriverErrorKind>> = {
+  [STATUS.notThere]: 'notFound',
+  [STATUS.busy]: 'busy',
+  [STATUS.notEmpty]: 'busy',
+  [STATUS.exists]: 'invalid',
+  [STATUS.invalid]: 'invalid',
+  [STATUS.full]: 'full',
+  [STATUS.overQuota]: 'full',
+}
+
+/** "No such file" about these says nothing about an image: the place itself is away, or not set up. */
+const PLACE_AWAY =
+  /couldn't connect|opening (?:default )?pool|namespace '.*' does not exist|open config file|no keyring found/
+
+export async function rbd(
+  place: RbdPlace,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<string> {
+  return run(place, 'rbd', ['--id', place.user, '--conf', place.confFile, ...args], options)
+}
+
+export async function rbdJson<T>(
+  place: RbdPlace,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<T> {
+  const text = await rbd(place, [...args, '--format', 'json'], options)
+  return JSON.parse(text) as T
+}
+
+/** Python, and half a second: for what `rbd` cannot do. */
+export async function ceph(place: RbdPlace, args: readonly string[]): Promise<string> {
+  const connect = ['--connect-timeout', String(RBD_LIMITS.rbdConnectSeconds)]
+  return run(
+    place,
+    'ceph',
+    ['--name', `client.${place.user}`, '--conf', place.confFile, ...connect, ...args],
+    {},
+  )
+}
+
+async function run(
+  place: RbdPlace,
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+): Promise<string> {
+  try {
+    const { stdout } = await runProcess(program, args, {
+      timeoutMs: RBD_LIMITS.rbdCallMs,
+      stdoutMaxBytes: RBD_LIMITS.rbdOutputBytes,
+      ...options,
+      // Times are printed in the local zone, without its name.
+      env: { TZ: 'UTC' },
+    })
+    return stdout
+  } catch (error) {
+    throw explain(place, error)
+  }
+}
+
+function explain(place: RbdPlace, error: unknown): unknown {
+  if (!(error instanceof DriverError && error.cause instanceof ProgramFailure)) return error
+  const { exitCode, stderr } = error.cause
+  const cause = { cause: error.cause }
+  if (PLACE_AWAY.test(stderr))
+    return new DriverError(
+      'transient',
+      `Expected pool ${place.pool} to be reachable. ${error.message}`,
+      cause,
+    )
+  return new DriverError(KINDS[exitCode] ?? 'transient', error.message, cause)
+}
+
+export function hasStatus(error: unknown, ...statuses: readonly number[]): boolean {
+  return (
+    error instanceof DriverError &&
+    error.cause instanceof ProgramFailure &&
+    statuses.includes(error.cause.exitCode)
+  )
+}
+
+/** The result, or undefined when there is no such image, snapshot or key. */
+export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
+  try {
+    return await result
+  } catch (error) {
+    if (error instanceof DriverError && error.kind === 'notFound') return undefined
+    throw error
+  }
+}

@@ -1,0 +1,104 @@
+import { DriverError } from '../../../domain/errors.ts'
+import { formatBytes } from '../../../domain/sizes.ts'
+import { checkAtLeast, checkSize } from '../sizes.ts'
+import type { SnapshotRef } from '../driver.ts'
+import { hasStatus, ifThere, rbd, STATUS } from './commands.ts'
+import { currentImage, depthOf, findSnapshot, type ImageInfo, infoOf, markOf, setMark } from './images.ts'
+import { snapshotName, volumeImage } from './names.ts'
+import { type RbdPlace, specOf } from './place.ts'
+import { claimImage } from './writers.ts'
+
+/** A clone that was begun is told from one that is complete: it could be read as zeroes, or its parent could be removed under it. */
+const READY = 'volflow.ready'
+
+interface NewVolume {
+  readonly volumeId: string
+  readonly sizeBytes: number
+}
+
+export async function createVolume(place: RbdPlace, { volumeId, sizeBytes }: NewVolume): Promise<void> {
+  const image = volumeImage(volumeId)
+  checkSize(sizeBytes)
+  const create = ['create', '--size', `${sizeBytes}B`, '--image-format', '2', ...layoutOf(place)]
+  const make = () => rbd(place, [...create, specOf(place, image)])
+  if (await unlessThere(make())) return
+  const found = await ifThere(currentImage(place, volumeId))
+  if (found !== undefined) return checkSizeIs(found, volumeId, sizeBytes)
+  // It was begun: it has a name, and nothing behind it.
+  await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+  await make()
+}
+
+/** Throws `unsupported` when the clone would be too deep. */
+export async function cloneSnapshot(
+  place: RbdPlace,
+  { newVolumeId, sizeBytes, ...ref }: SnapshotRef & { newVolumeId: string; sizeBytes: number },
+): Promise<void> {
+  const image = volumeImage(newVolumeId)
+  checkSize(sizeBytes)
+  const source = await findSnapshot(place, ref)
+  checkAtLeast(sizeBytes, { what: 'snapshot', sizeBytes: source.size })
+  const depth = await depthOf(place, source)
+  if (depth >= place.cloneDepthMax) throw tooDeep(ref, place.cloneDepthMax)
+  await cloneImage(place, source, { snapshotId: ref.snapshotId, image, sizeBytes })
+  checkSizeIs(await infoOf(place, image), newVolumeId, sizeBytes)
+}
+
+/** However deep. Repeatable. */
+export async function cloneImage(
+  place: RbdPlace,
+  source: ImageInfo,
+  { snapshotId, image, sizeBytes }: { snapshotId: string; image: string; sizeBytes: number },
+): Promise<void> {
+  const from = specOf(place, source.name, snapshotName(snapshotId))
+  const clone = () => rbd(place, ['clone', ...layoutOf(place), from, specOf(place, image)])
+  if (!(await unlessThere(clone()))) {
+    if ((await markOf(place, image, READY)) !== undefined) return
+    await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+    await clone()
+  }
+  if (sizeBytes > source.size) await resize(place, image, sizeBytes)
+  await setMark(place, image, READY, 'yes')
+}
+
+export async function extendVolume(place: RbdPlace, { volumeId, sizeBytes }: NewVolume): Promise<void> {
+  volumeImage(volumeId)
+  checkSize(sizeBytes)
+  const { name, size } = await currentImage(place, volumeId)
+  checkAtLeast(sizeBytes, { what: 'volume', sizeBytes: size })
+  if (size === sizeBytes) return
+  await claimImage(place, name)
+  await resize(place, name, sizeBytes)
+}
+
+export async function resize(place: RbdPlace, image: string, sizeBytes: number): Promise<void> {
+  await rbd(place, ['resize', '--no-progress', '--size', `${sizeBytes}B`, specOf(place, image)])
+}
+
+function layoutOf({ features, dataPool }: RbdPlace): string[] {
+  return ['--image-feature', features.join(','), ...(dataPool === undefined ? [] : ['--data-pool', dataPool])]
+}
+
+/** False: the name is taken. */
+async function unlessThere(making: Promise<unknown>): Promise<boolean> {
+  try {
+    await making
+    return true
+  } catch (error) {
+    if (hasStatus(error, STATUS.exists)) return false
+    throw error
+  }
+}
+
+function checkSizeIs({ size }: ImageInfo, volumeId: string, sizeBytes: number): void {
+  if (size === sizeBytes) return
+  const [wanted, found] = [formatBytes(sizeBytes), formatBytes(size)]
+  throw new DriverError('invalid', `Expected volume ${volumeId} to have ${wanted}, got ${found}`)
+}
+
+function tooDeep({ volumeId }: SnapshotRef, depthMax: number): DriverError {
+  return new DriverError(
+    'unsupported',
+    `Expected volume ${volumeId} to be a clone of at most ${depthMax - 1} others, it is of ${depthMax}: flatten it`,
+  )
+}
