@@ -9,6 +9,7 @@ import { projectOf } from './path.ts'
 import { aboutRoutes } from './services/about.ts'
 import { messageRoutes } from './services/messages.ts'
 import { poolRoutes } from './services/pools.ts'
+import { quotaRoutes } from './services/quotas.ts'
 import { serviceRoutes } from './services/routes.ts'
 import { snapshotRoutes } from './snapshots/routes.ts'
 import { transferRoutes } from './transfers/routes.ts'
@@ -47,6 +48,7 @@ function v3Routes(app: App, context: ApiContext): void {
   serviceRoutes(app, context)
   poolRoutes(app, context)
   aboutRoutes(app)
+  quotaRoutes(app, context)
   unspokenRoutes(app)
 }
 

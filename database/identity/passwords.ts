@@ -21,7 +21,7 @@ export async function hashPassword(password: string): Promise<string> {
 
 /**
  * Whether it is the password, in a time that says nothing. Without a hash (no such user) the same work is done for nothing. `before` is
- * asked when its turn has come, so that what others have guessed meanwhile counts: false ends it.
+ * asked when its turn has come, so that what others have guessed meanwhile counts: false makes it wrong, in the same time.
  */
 export async function passwordMatches(
   password: string,
@@ -30,9 +30,9 @@ export async function passwordMatches(
 ): Promise<boolean> {
   const { parameters, salt, wanted } = parse(hash ?? DECOY)
   return inTurn(async () => {
-    if (!(await before())) return false
+    const mayTry = await before()
     const found = await deriveWith(password, salt, parameters)
-    return timingSafeEqual(found, wanted) && hash !== null
+    return timingSafeEqual(found, wanted) && hash !== null && mayTry
   })
 }
 
