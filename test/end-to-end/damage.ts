@@ -1,11 +1,9 @@
 /** Ways to damage an installation, each undone when the test is over. */
 import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { onTestFinished } from 'vitest'
 import type { Installation } from './installation.ts'
-
-type Value = string | number | null
+import { runSql, type Value } from './run-sql.ts'
 
 export class Damage {
   readonly #installation: Installation
@@ -60,11 +58,6 @@ export class Damage {
   }
 
   sql(text: string, values: Value[] = []) {
-    const database = new DatabaseSync(this.inData('volflow.db'), { timeout: 10_000 })
-    try {
-      return database.prepare(text).all(...values) as { value: Value }[]
-    } finally {
-      database.close()
-    }
+    return runSql(this.#installation, text, values)
   }
 }

@@ -214,7 +214,9 @@ describe('what --repair mends', () => {
   test('an upload that nobody sends', async () => {
     await damage.stopped('data-worker')
     damage.column('images', ids.queued, 'status', 'saving')
-    damage.sql(`insert into uploads values (?, 'token', 0)`, [ids.queued])
+    damage.sql(`insert into uploads (image_id, token, lease_expires_at_ms) values (?, 'token', 0)`, [
+      ids.queued,
+    ])
     await mendedAs('upload-left')
     expect(await installation.client.showImage(ids.queued)).toMatchObject({ status: 'queued' })
   }, 60_000)

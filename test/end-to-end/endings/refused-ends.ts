@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process'
-import { DatabaseSync } from 'node:sqlite'
+import { runSql } from '../run-sql.ts'
 import type { Scene } from './scene.ts'
 
 const CONDITION = `new.finished_at is not null`
@@ -18,26 +17,8 @@ const POSTGRES = {
 }
 
 /** The database writes no operation's end until the answer is called: all stay between their commit point and their end. */
-export function refuseEnds(scene: Scene): () => void {
-  const { database } = scene.checked()
-  if (database === undefined) {
-    onSqlite(scene, SQLITE.refuse)
-    return () => onSqlite(scene, SQLITE.accept)
-  }
-  onPostgres(database, POSTGRES.refuse)
-  return () => onPostgres(database, POSTGRES.accept)
-}
-
-function onSqlite(scene: Scene, text: string): void {
-  const database = new DatabaseSync(scene.inData('volflow.db'), { timeout: 10_000 })
-  try {
-    database.exec(text)
-  } finally {
-    database.close()
-  }
-}
-
-function onPostgres({ url, password }: { url: string; password: string }, text: string): void {
-  const env = { PATH: process.env.PATH, PGPASSWORD: password }
-  execFileSync('psql', ['--no-psqlrc', '-q', '-v', 'ON_ERROR_STOP=1', '-c', text, url], { env })
+export function refuseEnds({ installation }: Scene): () => void {
+  const { refuse, accept } = installation.checked().database === undefined ? SQLITE : POSTGRES
+  runSql(installation, refuse)
+  return () => void runSql(installation, accept)
 }
