@@ -19,6 +19,7 @@ test('A type is created, renamed, and deleted when no volume has it', async () =
   await api.refused(409, 'POST', '/types', { volume_type: { name: 'ssd' } })
   for (const wrong of [{}, { name: '' }, { name: '  ' }, { name: 'x', extra_specs: { a: 1 } }])
     await api.refused(400, 'POST', '/types', { volume_type: wrong })
+  await api.ok(202, 'DELETE', `/types/${id}/extra_specs/a`)
   const volumeId = await api.volume({ volume_type: 'ssd' })
   await api.ok(200, 'PUT', `/types/${id}`, { volume_type: { name: 'nvme', is_public: 'True' } })
   expect(await api.ok(200, 'GET', `/volumes/${volumeId}`)).toMatchObject({
