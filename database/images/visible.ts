@@ -16,17 +16,17 @@ export interface ImageReader {
 /**
  * An image that the project may see by its id: its own, a public or community one, or one that is shared with it, whatever it said to
  * that (glance/db/sqlalchemy/api.py: is_image_visible). Throws RequestError 404 that does not tell whether there is one.
+ *
+ * @param evenDeleting also one whose deletion is under way, and may yet be given up.
  */
 export async function requireVisibleImage(
   database: Database | Tx,
   reader: ImageReader,
   imageId: string,
+  { evenDeleting = false }: { evenDeleting?: boolean } = {},
 ): Promise<ImageRow> {
-  let query = database
-    .selectFrom('images')
-    .selectAll()
-    .where('id', '=', imageId)
-    .where('status', '!=', INVISIBLE_IMAGE_STATUS)
+  let query = database.selectFrom('images').selectAll().where('id', '=', imageId)
+  if (!evenDeleting) query = query.where('status', '!=', INVISIBLE_IMAGE_STATUS)
   if (!reader.isAdmin) query = query.where((eb) => eb.or(openTo(eb, reader.projectId)))
   const row = await query.executeTakeFirst()
   if (row !== undefined) return row

@@ -15,7 +15,8 @@ export async function requireActiveImage(
   actor: Actor,
   imageId: string,
 ): Promise<{ image: ImageRow; blockFormat: BlockFormat; virtualSizeBytes: number; leastBytes: number }> {
-  const image = await requireVisibleImage(tx, { projectId: actor.projectId, isAdmin: false }, imageId)
+  const reader = { projectId: actor.projectId, isAdmin: false }
+  const image = await requireVisibleImage(tx, reader, imageId, { evenDeleting: true })
   const { virtualSizeBytes } = image
   // Any other wrong status is refused with the locks, naming who holds the image.
   if (virtualSizeBytes === null || image.diskFormat === null) {

@@ -167,10 +167,12 @@ test('A deleted image is gone, with or without bytes, and no source of anything'
   await done(api, client.deleteImage(queued.id))
   const { operation } = await client.deleteImage(imageId)
   expect(await client.showImage(imageId)).toMatchObject({ status: 'pending_delete' })
-  await expect(client.createVolume({ imageId })).rejects.toMatchObject({ code: 'imageNotFound' })
+  await expect(client.createVolume({ imageId })).rejects.toMatchObject({
+    ...{ status: 409, code: 'resourceBusy', holderOperationId: operation.id },
+  })
   await runToEnd(api.database, operation.id, FAILED)
   expect(await client.showImage(imageId)).toMatchObject({ status: 'pending_delete' })
-  await expect(client.createVolume({ imageId })).rejects.toMatchObject({ code: 'imageNotFound' })
+  await expect(client.createVolume({ imageId })).rejects.toMatchObject({ code: 'invalidStatus' })
   await done(api, client.deleteImage(imageId))
   expect((await client.listImages()).items).toEqual([])
   await expect(client.createVolume({ imageId })).rejects.toMatchObject({ status: 404 })
