@@ -21,6 +21,7 @@ const BODIES: Readonly<Record<string, object>> = {
   'POST /volumes/{id}/attach': { guest: 'vm' },
   'POST /backups/{id}/restore': { volumeId: 'ID' },
   'POST /backups/{id}/copy': { target: 's3' },
+  'POST /images/{id}/copy': { store: 'files' },
 }
 
 const RESOURCES = [
