@@ -28,7 +28,7 @@ test.for(['a/b:c', 'a:../c', 'a:b:c', ':b', 'a:'])(
   },
 )
 
-test.for(['/operations/v1/volumes', '/operations/v1/nothing', '/volume/v3', '/image/v2/images'])(
+test.for(['/operations/v1/volumes', '/operations/v1/nothing', '/volume/v3/volumes', '/image/v2/images'])(
   'A caller that nobody knows gets 401 at %s, and is told where Keystone is',
   async (url) => {
     const { app } = await startApi({ authentication: { callerOf: async () => undefined } })
