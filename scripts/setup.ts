@@ -2,7 +2,6 @@
 import { ceph } from './setup/ceph.ts'
 import { cinder } from './setup/cinder.ts'
 import { debianImage } from './setup/debian-image.ts'
-import { keystone } from './setup/keystone.ts'
 import { openstackClients } from './setup/openstack-clients.ts'
 import { postgres } from './setup/postgres.ts'
 import { pythonReader } from './setup/python.ts'
@@ -19,7 +18,6 @@ await setUp([
   minio,
   ceph,
   cinder,
-  keystone,
   openstackClients,
   pythonReader,
   debianImage,

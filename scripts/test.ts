@@ -15,7 +15,7 @@ import { temporal } from './setup/temporal.ts'
 import { temporalServer, temporalSqlTool, temporalWebUi } from './setup/temporal-cluster.ts'
 
 const args = process.argv.slice(2)
-const cluster = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi] : []
+const forLong = args.includes('--long') ? [temporalServer, temporalSqlTool, temporalWebUi, keystone] : []
 const components = [
   qemu,
   temporal,
@@ -24,12 +24,11 @@ const components = [
   minio,
   ceph,
   cinder,
-  keystone,
   openstackClients,
   pythonReader,
   debianImage,
 ]
-await setUp([...components, ...cluster])
+await setUp([...components, ...forLong])
 
 const { filter, options } = parseCLI(['vitest', 'run', ...args.filter((arg) => arg !== '--long')])
 if (args.includes('--long')) process.env.VOLFLOW_TEST_LONG = '1'
