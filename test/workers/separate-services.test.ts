@@ -25,6 +25,7 @@ test(
       VOLFLOW_TEMPORAL_PORT: port,
       VOLFLOW_TEMPORAL_NAMESPACE: NAMESPACE,
       VOLFLOW_API_PORT: String(apiPort),
+      VOLFLOW_IDENTITY_AUTH_TYPE: 'none',
       TMPDIR: folder,
     }
     const healthPorts = new Map<string, string>()
