@@ -2,7 +2,7 @@ import type { DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { openWriter } from '../block-io/writer.ts'
 import { type ChunkDownloadSetup, createChunkDownload } from './chunk-download.ts'
-import { serveTasks } from './serve-tasks.ts'
+import type { Keep } from './threads/messages.ts'
 import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
 
 export interface RestoreThreadData {
@@ -13,10 +13,12 @@ export interface RestoreThreadData {
   readonly setup: ChunkDownloadSetup
 }
 
-serveTasks(async ({ target: threadTarget, destination, compare, setup }: RestoreThreadData) => {
-  const target = await openThreadTarget(threadTarget)
-  const writer = await openWriter(destination)
-  const present = compare ? await openReader(destination) : undefined
-  const opened = present === undefined ? [target, writer] : [target, writer, present]
-  return { handle: createChunkDownload({ writer, present }, target, setup), opened }
-})
+export async function open(
+  { target: threadTarget, destination, compare, setup }: RestoreThreadData,
+  keep: Keep,
+) {
+  const target = keep(await openThreadTarget(threadTarget))
+  const writer = keep(await openWriter(destination))
+  const present = compare ? keep(await openReader(destination)) : undefined
+  return createChunkDownload({ writer, present }, target, setup)
+}

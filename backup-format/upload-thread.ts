@@ -1,5 +1,5 @@
 import { type ChunkUploadSetup, createChunkUpload } from './chunk-upload.ts'
-import { serveTasks } from './serve-tasks.ts'
+import type { Keep } from './threads/messages.ts'
 import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
 import type { UploadSource } from './upload-request.ts'
 import { openUploadSource } from './upload-source.ts'
@@ -10,8 +10,8 @@ export interface UploadThreadData {
   readonly setup: ChunkUploadSetup
 }
 
-serveTasks(async ({ target: threadTarget, source, setup }: UploadThreadData) => {
-  const target = await openThreadTarget(threadTarget)
-  const reader = await openUploadSource(source)
-  return { handle: createChunkUpload(reader, target, setup), opened: [target, reader] }
-})
+export async function open({ target: threadTarget, source, setup }: UploadThreadData, keep: Keep) {
+  const target = keep(await openThreadTarget(threadTarget))
+  const reader = keep(await openUploadSource(source))
+  return createChunkUpload(reader, target, setup)
+}

@@ -1,7 +1,7 @@
 import type { DeviceSpec } from '../block-io/device.ts'
 import { openReader } from '../block-io/reader.ts'
 import { type ChunkVerifySetup, createChunkVerify } from './chunk-verify.ts'
-import { serveTasks } from './serve-tasks.ts'
+import type { Keep } from './threads/messages.ts'
 import { openThreadTarget, type ThreadTarget } from './thread-target.ts'
 
 export interface VerifyThreadData {
@@ -10,9 +10,8 @@ export interface VerifyThreadData {
   readonly setup: ChunkVerifySetup
 }
 
-serveTasks(async ({ target: threadTarget, volume, setup }: VerifyThreadData) => {
-  const target = await openThreadTarget(threadTarget)
-  const reader = volume === undefined ? undefined : await openReader(volume)
-  const opened = reader === undefined ? [target] : [target, reader]
-  return { handle: createChunkVerify(target, reader, setup), opened }
-})
+export async function open({ target: threadTarget, volume, setup }: VerifyThreadData, keep: Keep) {
+  const target = keep(await openThreadTarget(threadTarget))
+  const reader = volume === undefined ? undefined : keep(await openReader(volume))
+  return createChunkVerify(target, reader, setup)
+}

@@ -98,8 +98,12 @@ export const LIMITS = {
   dataHeapMiB: 128,
   controlHeapMiB: 160,
   apiHeapMiB: 128,
-  /** Threads of one backup or restore: each keeps a core busy. */
+  /** Threads that one backup or restore uses: each keeps a core busy. */
   backupThreads: 2,
+  /** Threads of a process that all its backups and restores share, where it has so many cores. */
+  threadsMax: 8,
+  /** A thread without work ends after this time. */
+  threadIdleMs: 30_000,
   /** V8's own default lets short-lived objects take three times 16 MiB before it collects. */
   semiSpaceMiB: 2,
   /** Workflows kept in memory by the control worker; the rest is replayed when it goes on. */
@@ -258,8 +262,8 @@ export const LIMITS = {
   threadYoungHeapMiB: 2,
   /** A thread's garbage is collected after so many chunks. */
   chunksPerCollection: 4,
-  /** A worker thread that has not stopped by then is terminated. */
-  threadStopMs: 800,
+  /** A worker thread that has not put an operation's work away by then is ended. */
+  threadStopMs: 2_000,
   /** Index pages filled at the same time, so that a sparse volume, with few chunks per page, keeps all threads busy. */
   pagesInWork: 4,
   /** Index pages whose extents are asked for at once (64 GiB of a volume): for a file each question starts a process. */

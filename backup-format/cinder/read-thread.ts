@@ -1,6 +1,6 @@
-import { serveTasks } from '../serve-tasks.ts'
 import { type ChunkReadSetup, createChunkRead } from './chunk-read.ts'
 import { openSink, type SinkSpec } from './chunk-sink.ts'
+import type { Keep } from '../threads/messages.ts'
 import { openThreadStore, type ThreadStore } from './store.ts'
 import type { MapPart } from './volume-map.ts'
 
@@ -10,10 +10,9 @@ export interface ReadThreadData {
   readonly setup: ChunkReadSetup
 }
 
-serveTasks(async ({ store: threadStore, into, setup }: ReadThreadData) => {
-  const store = await openThreadStore(threadStore)
-  const { sink, close } = await openSink(into)
+export async function open({ store: threadStore, into, setup }: ReadThreadData, keep: Keep) {
+  const store = keep(await openThreadStore(threadStore))
+  const { sink } = keep(await openSink(into))
   const read = createChunkRead(store, setup)
-  const handle = (part: MapPart, signal: AbortSignal) => read(part, sink, signal)
-  return { handle, opened: [store, { close }] }
-})
+  return (part: MapPart, signal: AbortSignal) => read(part, sink, signal)
+}

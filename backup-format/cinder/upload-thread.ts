@@ -1,6 +1,6 @@
 import type { DeviceSpec } from '../../block-io/device.ts'
 import { openReader } from '../../block-io/reader.ts'
-import { serveTasks } from '../serve-tasks.ts'
+import type { Keep } from '../threads/messages.ts'
 import { type ChunkUploadSetup, createChunkUpload } from './chunk-upload.ts'
 import { openThreadStore, type ThreadStore } from './store.ts'
 
@@ -10,8 +10,8 @@ export interface UploadThreadData {
   readonly setup: ChunkUploadSetup
 }
 
-serveTasks(async ({ store: threadStore, source, setup }: UploadThreadData) => {
-  const store = await openThreadStore(threadStore)
-  const reader = await openReader(source)
-  return { handle: createChunkUpload(reader, store, setup), opened: [store, reader] }
-})
+export async function open({ store: threadStore, source, setup }: UploadThreadData, keep: Keep) {
+  const store = keep(await openThreadStore(threadStore))
+  const reader = keep(await openReader(source))
+  return createChunkUpload(reader, store, setup)
+}

@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { LIMITS } from '../domain/limits.ts'
+import { LIMITS } from '../../domain/limits.ts'
 
 /**
  * Returns a function to call after each chunk. Dead buffers lie outside the heap that makes V8 collect; asking for a collection of
