@@ -1,8 +1,8 @@
 /** A whole volflow in a folder of its own, used from outside: over HTTP, and by looking at its processes and files. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { startProcess } from '../../block-io/process.ts'
+import { type RunningProcess, startProcess } from '../../block-io/process.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { VolumeDriverConfig } from '../../drivers/volumes/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
@@ -19,6 +19,8 @@ export interface UsedInstallation {
   readonly backend?: VolumeDriverConfig
   /** Of the process that runs now; undefined while it is being started again. Absent where others rely on the processes. */
   readonly pidOf?: (service: ServiceName) => Promise<number | undefined>
+  /** What is left is how it was configured and the keys of its backups. It is up again, and knows nothing. Absent: others use it. */
+  readonly loseData?: () => Promise<void>
 }
 
 export interface Installation extends UsedInstallation {
@@ -27,6 +29,7 @@ export interface Installation extends UsedInstallation {
   readonly temporalAddress: string
   readonly pid: number
   readonly pidOf: (service: ServiceName) => Promise<number | undefined>
+  readonly loseData: () => Promise<void>
   stop(): Promise<void>
 }
 
@@ -54,6 +57,7 @@ export type Backend =
     }
 
 const BACKEND_NAME = 'volumes'
+const CREDENTIALS_SUFFIX = '-credentials.json'
 const SOURCE = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 
 export interface InstallationOptions {
@@ -77,6 +81,40 @@ export async function startInstallation(
   const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
   await writeConfig(dataFolder, ports, { targets, dataConcurrency, ...(backend && { backend }) })
+  const start = () => startUp(main, dataFolder, env, signal)
+  let up = await start()
+  const apiUrl = `http://127.0.0.1:${ports.api}`
+  return {
+    client: new VolflowClient({ baseUrl: apiUrl }),
+    dataFolder,
+    ...(backend && { backend: await openable(dataFolder) }),
+    apiUrl,
+    webUiUrl: `http://127.0.0.1:${ports.webUi}`,
+    temporalAddress: `127.0.0.1:${ports.temporal}`,
+    get pid() {
+      return up.pid ?? 0
+    },
+    pidOf: async (service) =>
+      (await childrenOf(up.pid ?? 0)).find(({ command }) => command.includes(service))?.pid,
+    loseData: async () => {
+      await up.stop()
+      const isKept = (name: string) =>
+        name === 'keys' || name === 'volflow.yaml' || name.endsWith(CREDENTIALS_SUFFIX)
+      const lost = (await readdir(dataFolder)).filter((name) => !isKept(name))
+      await Promise.all(lost.map((name) => rm(join(dataFolder, name), { recursive: true })))
+      up = await start()
+    },
+    stop: () => up.stop(),
+  }
+}
+
+/** Until it says that it is up. */
+async function startUp(
+  main: string,
+  dataFolder: string,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+): Promise<RunningProcess> {
   const { promise: announced, resolve: onAnnounced } = Promise.withResolvers<void>()
   const temporaryFolder = join(dataFolder, 'tmp')
   await mkdir(temporaryFolder)
@@ -96,24 +134,12 @@ export async function startInstallation(
   try {
     signal.throwIfAborted()
     await Promise.race([announced, ended, aborted])
+    return up
   } catch (error) {
     await up.stop()
     throw error
   } finally {
     signal.removeEventListener('abort', abort)
-  }
-  const apiUrl = `http://127.0.0.1:${ports.api}`
-  const pid = up.pid ?? 0
-  return {
-    client: new VolflowClient({ baseUrl: apiUrl }),
-    dataFolder,
-    ...(backend && { backend: await openable(dataFolder) }),
-    apiUrl,
-    webUiUrl: `http://127.0.0.1:${ports.webUi}`,
-    temporalAddress: `127.0.0.1:${ports.temporal}`,
-    pid,
-    pidOf: async (service) => (await childrenOf(pid)).find(({ command }) => command.includes(service))?.pid,
-    stop: () => up.stop(),
   }
 }
 
@@ -136,7 +162,7 @@ async function writeConfig(
   const entries = Object.entries(targets).map(async ([name, target]) => {
     if (target.driver === 'directory') return [name, target] as const
     const { accessKeyId, secretAccessKey, ...rest } = target
-    const credentialsFile = `${name}-credentials.json`
+    const credentialsFile = `${name}${CREDENTIALS_SUFFIX}`
     const credentials = JSON.stringify({ accessKeyId, secretAccessKey })
     await writeFile(join(dataFolder, credentialsFile), credentials, { mode: 0o600 })
     return [name, { ...rest, credentialsFile }] as const

@@ -85,6 +85,24 @@ export async function backUp(
   return backupId
 }
 
+/** The database and all volumes are gone; what the target has is enough to go on. */
+export async function importAfterLoss(
+  stage: Stage,
+  loseData: () => Promise<void>,
+  backupId: string,
+): Promise<void> {
+  const { client } = stage.installation
+  const { target } = await client.showBackup(backupId)
+  await stage.step('lose all but target and key', async () => {
+    await loseData()
+    return { path: 'new database', bytesMoved: 0 }
+  })
+  await stage.step('import the backups', async () => {
+    await stage.follow((await client.importTarget(target)).operation)
+    return { path: 'records of the target', bytesMoved: 0 }
+  })
+}
+
 /** Up, and the guest reads the file that the change has written as it was written. */
 export async function boot(
   stage: Stage,

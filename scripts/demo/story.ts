@@ -1,4 +1,4 @@
-/** The demo's steps: from an image to a volume that was restored from a backup, with a worker killed on the way. */
+/** The demo's steps: from an image to a volume that was restored from a backup, with a worker killed and the database lost on the way. */
 import { MiB, roundUp } from '../../domain/sizes.ts'
 import { changeVolume } from './change.ts'
 import { sha256OfFile, sha256OfPaddedFile } from './contents.ts'
@@ -7,7 +7,7 @@ import type { DemoResult } from './report.ts'
 import type { S3Proxy } from './s3-proxy.ts'
 import type { SourceImage } from './source-image.ts'
 import type { Stage } from './stage.ts'
-import { backUp, boot, makeSnapshot, makeVolume, uploadImage } from './steps.ts'
+import { backUp, boot, importAfterLoss, makeSnapshot, makeVolume, uploadImage } from './steps.ts'
 
 /** The clone is so much larger than its snapshot. */
 const GROWTH_BYTES = 256 * MiB
@@ -59,7 +59,13 @@ export async function runStory(
   })
   const restored = await makeVolume(stage, 'restore', { backupId: incrementalId }, changedSha256)
   await makeVolume(stage, 'restore the full one', { backupId: fullId }, grownSha256)
-  const booted = await boot(stage, source, restored.volumeId, change.file)
+  const { loseData } = stage.installation
+  if (loseData !== undefined) await importAfterLoss(stage, loseData, fullId)
+  const { volumeId } =
+    loseData === undefined
+      ? restored
+      : await makeVolume(stage, 'restore again', { backupId: incrementalId }, changedSha256)
+  const booted = await boot(stage, source, volumeId, change.file)
 
   const identical = stage.steps.every((step) => step.identical !== false)
   return { identical, booted, steps: stage.steps, killed }
