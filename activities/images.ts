@@ -1,8 +1,8 @@
-import { open } from 'node:fs/promises'
-import type { OpenDevice } from '../block-io/device.ts'
+import { openSource } from '../block-io/copy-source.ts'
+import type { BlockDevice, BlockReader } from '../block-io/device.ts'
 import type { DiskFormat } from '../drivers/images/driver.ts'
-import { DriverError } from '../domain/errors.ts'
 import { inspectImage } from '../image-formats/inspect.ts'
+import type { ReadableFile } from '../image-formats/read.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
@@ -13,11 +13,11 @@ export function createImageActivities(deps: ActivityDependencies) {
   return {
     /** Reads the headers of untrusted bytes; a malicious or broken file ends the operation here, before qemu sees it. */
     inspectStage: (input: Input): Promise<{ virtualSizeBytes: number }> =>
-      attempted(deps.database, input.operationId, async () => {
+      attempted(deps.database, input.operationId, async ({ signal }) => {
         // As raw: the very bytes, with no format believed yet.
         const stage = await place(deps.stores, 'store', input.store).openStage(input.imageId, 'raw')
         try {
-          return await inspect(stage, input.diskFormat)
+          return await inspect(stage, input.diskFormat, { signal, socketDirectory: deps.runFolder })
         } finally {
           await stage.close()
         }
@@ -35,14 +35,26 @@ export function createImageActivities(deps: ActivityDependencies) {
   }
 }
 
-async function inspect(stage: OpenDevice, declared: DiskFormat): Promise<{ virtualSizeBytes: number }> {
-  if (stage.plainFile === undefined)
-    throw new DriverError('unsupported', 'Expected the store to keep stages as files.')
-  const handle = await open(stage.plainFile, 'r')
+async function inspect(
+  stage: BlockDevice,
+  declared: DiskFormat,
+  options: { signal: AbortSignal; socketDirectory: string },
+): Promise<{ virtualSizeBytes: number }> {
+  const reader = await openSource({ source: stage, ...options })
   try {
-    const { virtualSizeBytes } = await inspectImage(handle, stage.sizeBytes, declared)
+    const { virtualSizeBytes } = await inspectImage(asFile(reader), stage.sizeBytes, declared)
     return { virtualSizeBytes }
   } finally {
-    await handle.close()
+    await reader.close()
+  }
+}
+
+function asFile(reader: BlockReader): ReadableFile {
+  return {
+    read: async (buffer, at, length, position) => {
+      const bytesRead = Math.max(0, Math.min(length, reader.sizeBytes - position))
+      await reader.read(buffer.subarray(at, at + bytesRead), position)
+      return { bytesRead }
+    },
   }
 }

@@ -6,6 +6,11 @@ export interface Blockdev {
 
 export type BlockdevOption = string | number | boolean | null | { readonly [option: string]: BlockdevOption }
 
+/** Another node, as opposed to its name. */
+export function isNode(option: BlockdevOption | undefined): option is Blockdev {
+  return typeof option === 'object' && option !== null && typeof option['driver'] === 'string'
+}
+
 /**
  * Something with bytes at offsets, as block-io and qemu understand it. A plain, structured-cloneable value: it can be handed to a
  * worker thread.

@@ -9,12 +9,14 @@ export interface ContentOptions {
   readonly onRead?: (bytes: number) => void
   /** Resolves when so many bytes may be read. */
   readonly pace?: (bytes: number) => Promise<void>
+  /** `start` inclusive, `end` exclusive; default: everything. */
+  readonly range?: { readonly start: number; readonly end: number }
 }
 
-/** The whole content from the first byte to the last, zeroes included, some pieces read ahead. Pieces must not be changed. */
+/** The content from the first byte to the last, zeroes included, some pieces read ahead. Pieces must not be changed. */
 export function contentOf(
   reader: BlockReader,
-  { signal, onRead, pace }: ContentOptions,
+  { signal, onRead, pace, range = { start: 0, end: reader.sizeBytes } }: ContentOptions,
 ): AsyncIterable<Uint8Array> {
   const zeroes = Buffer.alloc(LIMITS.copyPieceBytes)
   const read = async ({ offset, length, kind }: Extent) => {
@@ -26,14 +28,17 @@ export function contentOf(
     onRead?.(length)
     return bytes
   }
-  return pMapIterable(piecesOf(reader), read, {
+  return pMapIterable(piecesOf(reader, range), read, {
     concurrency: LIMITS.streamPiecesAhead,
     backpressure: LIMITS.streamPiecesAhead,
   })
 }
 
-async function* piecesOf(reader: BlockReader): AsyncGenerator<Extent> {
-  for await (const { offset, length, kind } of extentsFrom(reader, 0, reader.sizeBytes)) {
+async function* piecesOf(
+  reader: BlockReader,
+  { start, end }: { start: number; end: number },
+): AsyncGenerator<Extent> {
+  for await (const { offset, length, kind } of extentsFrom(reader, start, end)) {
     for (let done = 0; done < length; done += LIMITS.copyPieceBytes) {
       yield { offset: offset + done, length: Math.min(LIMITS.copyPieceBytes, length - done), kind }
     }

@@ -2,12 +2,12 @@
  * Looks at uploaded bytes before any program of others does: what qemu would follow to other files, choke on, or silently read as
  * zeroes is refused here. docs/inspector.md lists the rules.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { formatBytes, roundUp } from '../domain/sizes.ts'
 import { readQcow2Header } from './qcow2-header.ts'
 import { walkQcow2Tables } from './qcow2-tables.ts'
+import type { ReadableFile } from './read.ts'
 import { findSignature } from './signatures.ts'
 
 const SECTOR_BYTES = 512
@@ -23,7 +23,7 @@ export interface InspectedImage {
  * @throws DriverError `invalid`: the message says what was expected and found.
  */
 export async function inspectImage(
-  handle: FileHandle,
+  handle: ReadableFile,
   sizeBytes: number,
   declaredFormat: 'raw' | 'qcow2',
 ): Promise<InspectedImage> {
@@ -38,7 +38,7 @@ export async function inspectImage(
   }
 }
 
-async function inspectRaw(handle: FileHandle, sizeBytes: number): Promise<number> {
+async function inspectRaw(handle: ReadableFile, sizeBytes: number): Promise<number> {
   const found = await findSignature(handle, sizeBytes)
   if (found !== undefined) {
     throw new DriverError('invalid', `Expected a raw disk, got a ${found.name} file: ${found.cure}`)
@@ -54,7 +54,7 @@ async function inspectRaw(handle: FileHandle, sizeBytes: number): Promise<number
   return virtualSizeBytes
 }
 
-async function inspectQcow2(handle: FileHandle, sizeBytes: number): Promise<number> {
+async function inspectQcow2(handle: ReadableFile, sizeBytes: number): Promise<number> {
   const found = await findSignature(handle, sizeBytes)
   if (found?.name !== 'QCOW') {
     throw new DriverError(

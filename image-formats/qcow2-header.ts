@@ -2,11 +2,10 @@
  * The first cluster of an untrusted qcow2 file (docs/interop/qcow2 of QEMU is the specification). Everything is refused that is not
  * known to be harmless: new features, and old ones that a finished disk image has no use for.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { formatBytes } from '../domain/sizes.ts'
-import { readFully, readUpTo } from './read.ts'
+import { readFully, readUpTo, type ReadableFile } from './read.ts'
 
 const V2_HEADER_BYTES = 72
 /** 104 as first specified; 112 since there is a compression type. */
@@ -52,7 +51,7 @@ export interface Qcow2Header {
 }
 
 /** Refuses (`invalid`) whatever docs/inspector.md does not allow. */
-export async function readQcow2Header(handle: FileHandle, fileBytes: number): Promise<Qcow2Header> {
+export async function readQcow2Header(handle: ReadableFile, fileBytes: number): Promise<Qcow2Header> {
   const start = await readUpTo(handle, 0, LONGEST_HEADER_BYTES)
   if (start.length < V2_HEADER_BYTES) throw refused('a whole qcow2 header', `a file of ${fileBytes} bytes`)
   // A version 2 header may be all there is in a tiny file: what is missing reads as zeroes.
@@ -113,7 +112,7 @@ function checkVersion3(bytes: Buffer): number {
 }
 
 /** Between the header and the end of its cluster: type, length, data padded to 8 bytes; at last a zero type. */
-async function checkExtensions(handle: FileHandle, start: number, end: number): Promise<void> {
+async function checkExtensions(handle: ReadableFile, start: number, end: number): Promise<void> {
   const bytes = await readFully(handle, start, Math.max(0, end - start))
   for (let at = 0; at + 8 <= bytes.length;) {
     const type = bytes.readUInt32BE(at)

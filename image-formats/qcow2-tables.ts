@@ -2,12 +2,11 @@
  * Follows an untrusted qcow2's L1 and L2 tables. A file that was cut short has tables or data behind its end, which qemu reads as
  * zeroes without a word; one that was made to hurt uses the same cluster again and again.
  */
-import type { FileHandle } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { formatBytes } from '../domain/sizes.ts'
 import type { Qcow2Header } from './qcow2-header.ts'
-import { readFully } from './read.ts'
+import { readFully, type ReadableFile } from './read.ts'
 
 const ENTRY_BYTES = 8
 const SECTOR_BYTES = 512
@@ -26,7 +25,7 @@ const COMPRESSED_MIN_BYTES = 8
 const USE_MAX = 2
 
 export async function walkQcow2Tables(
-  handle: FileHandle,
+  handle: ReadableFile,
   fileBytes: number,
   header: Qcow2Header,
 ): Promise<void> {

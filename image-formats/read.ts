@@ -1,8 +1,13 @@
-import type { FileHandle } from 'node:fs/promises'
 import { DriverError } from '../domain/errors.ts'
 
+/** An open file, or whatever else has its bytes at offsets. */
+export interface ReadableFile {
+  /** Fewer bytes than asked for: there are no more. */
+  read(buffer: Buffer, at: number, length: number, position: number): Promise<{ bytesRead: number }>
+}
+
 /** What the file has from `offset` on, at most `length` bytes. */
-export async function readUpTo(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+export async function readUpTo(handle: ReadableFile, offset: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length)
   let filled = 0
   while (filled < length) {
@@ -14,7 +19,7 @@ export async function readUpTo(handle: FileHandle, offset: number, length: numbe
 }
 
 /** All of it, or `invalid`: the file has become shorter than the caller said. */
-export async function readFully(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
+export async function readFully(handle: ReadableFile, offset: number, length: number): Promise<Buffer> {
   const bytes = await readUpTo(handle, offset, length)
   if (bytes.length === length) return bytes
   throw new DriverError('invalid', `Expected the file to reach ${offset + length} bytes, it ends before`)

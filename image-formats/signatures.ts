@@ -1,6 +1,5 @@
 /** How files that are not plain disk bytes begin or end. */
-import type { FileHandle } from 'node:fs/promises'
-import { readUpTo } from './read.ts'
+import { readUpTo, type ReadableFile } from './read.ts'
 
 interface Signature {
   readonly name: string
@@ -47,7 +46,7 @@ const EDGE_BYTES = 512
 
 /** The container that a file says it is; undefined for plain bytes. */
 export async function findSignature(
-  handle: FileHandle,
+  handle: ReadableFile,
   sizeBytes: number,
 ): Promise<{ name: string; cure: string } | undefined> {
   const head = await readUpTo(handle, 0, Math.min(EDGE_BYTES, sizeBytes))

@@ -46,6 +46,8 @@ export interface ImageStore {
   openImage(imageId: string, format: DiskFormat): Promise<OpenDevice>
   /** The bytes as uploaded. `start` inclusive, `end` exclusive. */
   readImage(imageId: string, range?: { start: number; end: number }): Promise<Readable>
+  /** Only where something must stay for a while: removes what earlier calls had to leave because others still read from it. */
+  sweep?(): Promise<void>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   list(): Promise<{ imageIds: string[]; stageIds: string[] }>

@@ -52,6 +52,23 @@ test('a raw file of a user is served confined, and never as what its first bytes
   expect((await readAll(raw, true)).equals(await readFile(path))).toBe(true)
 })
 
+test('what the sandbox could not reach itself is read for it by another server, which ends with it', async () => {
+  const { image, content } = await smallImage()
+  const { file } = image.blockdev
+  if (typeof file !== 'object') throw new Error('Expected a file')
+  const elsewhere = { ...image.blockdev, file: { driver: 'raw', file } }
+  const { server, socketDirectory } = await serve({ ...image, blockdev: elsewhere }, true)
+  const reader = await openReader(server.spec)
+  const read = Buffer.alloc(image.sizeBytes)
+  await reader.read(read, 0)
+  expect(read.equals(content)).toBe(true)
+  await reader.close()
+  expect(await readdir(socketDirectory)).toHaveLength(2)
+  await server.close()
+  expect(await readdir(socketDirectory)).toEqual([])
+  expect(await processesMentioning(socketDirectory)).toEqual([])
+})
+
 test('the backing file that a user names is not read by a confined server', async () => {
   const folder = await tempDir()
   const path = join(folder, 'evil.qcow2')

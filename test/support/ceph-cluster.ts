@@ -46,11 +46,11 @@ export async function newRbdPlace() {
   return { pool, namespace, user, confFile, keyringFile }
 }
 
-/** A backend with nothing in it: a namespace of the shared cluster. */
-export async function newRbdConfig(): Promise<RbdConfig> {
+/** A backend, or a store, with nothing in it: a namespace of the shared cluster. */
+export async function newRbdConfig(pool: 'volumes' | 'images' = 'volumes'): Promise<RbdConfig> {
   const { confFile, user, keyringFile } = await sharedCeph()
   const namespace = randomUUID()
-  await asCephAdmin('rbd', 'namespace', 'create', `volumes/${namespace}`)
+  await asCephAdmin('rbd', 'namespace', 'create', `${pool}/${namespace}`)
   const ownConfFile = join(await tempDir(), 'rbd.conf')
-  return { driver: 'rbd', pool: 'volumes', namespace, user, confFile, keyringFile, ownConfFile }
+  return { driver: 'rbd', pool, namespace, user, confFile, keyringFile, ownConfFile }
 }

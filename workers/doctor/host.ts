@@ -2,7 +2,7 @@
 import { access, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sandboxArguments } from '../../block-io/export.ts'
+import { sandboxArguments } from '../../block-io/confined.ts'
 import { runProcess } from '../../block-io/process.ts'
 import type { Config } from '../../config/config.ts'
 import { LIMITS } from '../../domain/limits.ts'

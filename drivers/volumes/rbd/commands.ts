@@ -1,6 +1,7 @@
 /** `rbd` and `ceph`, and what their exit statuses mean. */
+import type { Writable } from 'node:stream'
 import { ProgramFailure } from '../../../block-io/process-failure.ts'
-import { type RunOptions, runProcess } from '../../../block-io/process.ts'
+import { type RunOptions, runProcess, startFilter } from '../../../block-io/process.ts'
 import { DriverError, type DriverErrorKind } from '../../../domain/errors.ts'
 import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
 import type { RbdPlace } from './place.ts'
@@ -35,7 +36,25 @@ export async function rbd(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<string> {
-  return run(place, 'rbd', ['--id', place.user, '--conf', place.confFile, ...args], options)
+  return run(place, 'rbd', [...accessOf(place), ...args], options)
+}
+
+/** `rbd` with an input of any size. `ended` rejects where it failed; ask it before an error of `stream` is believed. */
+export function rbdInput(
+  place: RbdPlace,
+  args: readonly string[],
+): { readonly stream: Writable; readonly ended: Promise<void> } {
+  const { stream, exited } = startFilter('rbd', [...accessOf(place), ...args], {})
+  stream.on('error', () => undefined).resume()
+  const ended = exited.then(({ failure }) => {
+    if (failure !== undefined) throw explain(place, failure)
+  })
+  ended.catch(() => undefined)
+  return { stream, ended }
+}
+
+function accessOf({ user, confFile }: RbdPlace): string[] {
+  return ['--id', user, '--conf', confFile]
 }
 
 export async function rbdJson<T>(

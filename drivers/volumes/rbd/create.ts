@@ -75,7 +75,8 @@ export async function resize(place: RbdPlace, image: string, sizeBytes: number):
   await rbd(place, ['resize', '--no-progress', '--size', `${sizeBytes}B`, specOf(place, image)])
 }
 
-function layoutOf({ features, dataPool }: RbdPlace): string[] {
+/** Of an image that is made. */
+export function layoutOf({ features, dataPool }: RbdPlace): string[] {
   return ['--image-feature', features.join(','), ...(dataPool === undefined ? [] : ['--data-pool', dataPool])]
 }
 

@@ -44,10 +44,19 @@ export function snapshotsOf(place: RbdPlace, image: string): Promise<SnapshotInf
   return rbdJson<SnapshotInfo[]>(place, ['snap', 'ls', specOf(place, image)])
 }
 
-/** All images of ours, by their names. */
+/** The programs run with the time zone UTC, and do not say so. */
+export function timeOf(timestamp: string): number {
+  return Date.parse(`${timestamp} UTC`)
+}
+
+/** All images of the pool, also those of others. */
+export function listNames(place: RbdPlace): Promise<string[]> {
+  return rbdJson<string[]>(place, ['ls', ...poolOf(place)])
+}
+
+/** All volumes of ours, by their names. */
 export async function listImages(place: RbdPlace): Promise<ImageName[]> {
-  const names = await rbdJson<string[]>(place, ['ls', ...poolOf(place)])
-  return names.flatMap((name) => parseImage(name) ?? [])
+  return (await listNames(place)).flatMap((name) => parseImage(name) ?? [])
 }
 
 /** The image with the volume's bytes. `notFound` where there is none. */

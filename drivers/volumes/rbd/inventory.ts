@@ -1,7 +1,7 @@
 import type { Inventory, StoredKey, StoredThing } from '../../inventory.ts'
 import { checkedName } from '../file/ids.ts'
 import { ifThere, rbd, rbdJson } from './commands.ts'
-import { findSnapshot, type ImageInfo, infoOf, listImages, snapshotsOf } from './images.ts'
+import { findSnapshot, type ImageInfo, infoOf, listImages, snapshotsOf, timeOf } from './images.ts'
 import { asideImage, type ImageName, parseImage, snapshotIdOf, snapshotName, volumeImage } from './names.ts'
 import { poolOf, type RbdPlace, specOf } from './place.ts'
 import { purge, trashOf } from './remove.ts'
@@ -99,9 +99,4 @@ async function removeTemporary(place: RbdPlace, name: string): Promise<void> {
   if (entry !== undefined) await purge(place, entry.id)
   else if (parseImage(name)?.state === 'content')
     await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, name)]))
-}
-
-/** The programs run with the time zone UTC, and do not say so. */
-function timeOf(timestamp: string): number {
-  return Date.parse(`${timestamp} UTC`)
 }

@@ -1,7 +1,7 @@
 import { runProcess } from '../../../block-io/process.ts'
 import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
 import { hasStatus, ifThere, rbd, STATUS } from './commands.ts'
-import { infoOf, listImages } from './images.ts'
+import { infoOf, listNames } from './images.ts'
 import { type RbdPlace, specOf } from './place.ts'
 
 /**
@@ -16,7 +16,7 @@ export async function renameImage(place: RbdPlace, from: string, to: string): Pr
     if (!hasStatus(error, STATUS.exists)) throw error
     const [source, target] = [await infoOf(place, from), await infoOf(place, to)]
     if (source.id !== target.id) throw error
-    const listed = new Set((await listImages(place)).map(({ name }) => name))
+    const listed = new Set(await listNames(place))
     await removeAlias(place, listed.has(to) ? from : to)
     if (!listed.has(to)) await rename()
   }

@@ -84,7 +84,7 @@ async function lockersOf(place: RbdPlace, image: string): Promise<Set<string>> {
 }
 
 /** Addresses of clients that have it open; qemu's readers are among them. */
-async function watchersOf(place: RbdPlace, image: string): Promise<Set<string>> {
+export async function watchersOf(place: RbdPlace, image: string): Promise<Set<string>> {
   const status = await rbdJson<{ watchers: { address: string }[] }>(place, ['status', specOf(place, image)])
   return new Set(status.watchers.map(({ address }) => address))
 }
