@@ -1,5 +1,6 @@
 import { DriverError } from '../domain/errors.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
+import type { ImageStore } from '../drivers/images/driver.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
@@ -33,6 +34,16 @@ export function createVolumeActivities(deps: ActivityDependencies) {
         return { path: 'copy' }
       }),
 
+    /** A clone where the image is beside the backend's volumes; else `copy`, and the volume is there, all zeroes, to be copied into. */
+    makeVolumeFromImage: (input: Input<'create-volume-from-image'>): Promise<{ path: string }> =>
+      attempted(deps.database, input.operationId, async () => {
+        const driver = backend(input.backend)
+        const cloned = await cloneImage(driver, place(deps.stores, 'store', input.store), input)
+        if (cloned !== undefined) return cloned
+        await driver.createVolume(input)
+        return { path: 'copy' }
+      }),
+
     /**
      * What a volume's new content is written to, beside the old: a clone, of which only the differences are written, or, where
      * there can be none, zeroes.
@@ -61,6 +72,17 @@ export function createVolumeActivities(deps: ActivityDependencies) {
     removeSnapshot: (input: Input<'delete-snapshot'>): Promise<void> =>
       attempted(deps.database, input.operationId, () => backend(input.backend).deleteSnapshot(input)),
   }
+}
+
+/** Undefined: its bytes are in another format, or elsewhere. */
+async function cloneImage(
+  driver: VolumeDriver,
+  store: ImageStore,
+  { imageId, diskFormat, volumeId: newVolumeId, sizeBytes }: Input<'create-volume-from-image'>,
+): Promise<{ path: string } | undefined> {
+  if (diskFormat !== 'raw' || driver.cloneImage === undefined) return undefined
+  const source = await store.cloneSource?.(imageId)
+  return source && driver.cloneImage({ source, newVolumeId, sizeBytes })
 }
 
 /** Undefined: it is a clone of clones already, and one more would be too many. */

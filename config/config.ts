@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { QUOTA_DEFAULTS, type QuotaName } from '../domain/quotas.ts'
-import { rbdBackend } from './rbd.ts'
+import { rbdBackend, rbdPool } from './rbd.ts'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
 const QUOTA_NAMES = Object.keys(QUOTA_DEFAULTS) as [QuotaName, ...QuotaName[]]
@@ -24,6 +24,11 @@ const fileBackend = z.strictObject({
 const backend = z.discriminatedUnion('driver', [
   fileBackend,
   z.strictObject({ ...rbdBackend, keepBackupSnapshots, overcommitRatio }),
+])
+
+const store = z.discriminatedUnion('driver', [
+  z.strictObject({ driver: z.literal('file'), path: z.string() }),
+  z.strictObject(rbdPool),
 ])
 
 /** Of zstd, for the chunks of backups; 0 stores them as they are. */
@@ -125,9 +130,7 @@ export const configSchema = z.strictObject({
   /** Left out: the SQLite file `volflow.db` in the data folder. */
   database: database.optional(),
   backends: z.record(name, backend).default({ files: { driver: 'file', path: 'volumes' } }),
-  stores: z
-    .record(name, z.strictObject({ driver: z.literal('file'), path: z.string() }))
-    .default({ local: { driver: 'file', path: 'images' } }),
+  stores: z.record(name, store).default({ local: { driver: 'file', path: 'images' } }),
   targets: z.record(name, target).default({ local: { driver: 'directory', path: 'backups' } }),
   /** Targets in Cinder's format. No name is among the other targets. */
   cinderTargets: z.record(name, cinderTarget).default({}),
@@ -159,6 +162,7 @@ export const configSchema = z.strictObject({
 
 export type ConfigFile = z.infer<typeof configSchema>
 export type BackendConfig = z.infer<typeof backend>
+export type StoreConfig = z.infer<typeof store>
 export type TargetConfig = z.infer<typeof target>
 export type CinderTargetConfig = z.infer<typeof cinderTarget>
 
@@ -173,12 +177,13 @@ function isPostgresUrl(text: string): boolean {
 }
 
 /** `ownConfFile`: what is made of its settings for the programs that reach it. */
-type OpenableBackend =
-  | Extract<BackendConfig, { driver: 'file' }>
-  | (Extract<BackendConfig, { driver: 'rbd' }> & { readonly ownConfFile: string })
+export type Openable<T extends BackendConfig | StoreConfig> = T extends { driver: 'rbd' }
+  ? T & { readonly ownConfFile: string }
+  : T
 
 /** The configuration with absolute paths. */
-export interface Config extends Omit<ConfigFile, 'backends'> {
+export interface Config extends Omit<ConfigFile, 'backends' | 'stores'> {
   readonly dataFolder: string
-  readonly backends: Readonly<Record<string, OpenableBackend>>
+  readonly backends: Readonly<Record<string, Openable<BackendConfig>>>
+  readonly stores: Readonly<Record<string, Openable<StoreConfig>>>
 }

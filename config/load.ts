@@ -2,7 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parse } from 'yaml'
 import { z } from 'zod'
-import { type BackendConfig, type Config, type ConfigFile, configSchema } from './config.ts'
+import {
+  type BackendConfig,
+  type Config,
+  type ConfigFile,
+  configSchema,
+  type Openable,
+  type StoreConfig,
+} from './config.ts'
 import { withEnvironment } from './environment.ts'
 
 /**
@@ -54,8 +61,8 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
         ...(database.passwordFile !== undefined && { passwordFile: absolute(database.passwordFile) }),
       },
     }),
-    backends: backendsWith(absolute, dataFolder, config.backends),
-    stores: places(config.stores, absolute),
+    backends: openable('backend', config.backends, { absolute, dataFolder }),
+    stores: openable('store', config.stores, { absolute, dataFolder }),
     targets: targetsWith(absolute, config.targets),
     cinderTargets: targetsWith(absolute, config.cinderTargets),
     backupKeyFile: absolute(config.backupKeyFile),
@@ -78,22 +85,23 @@ function targetsWith<
   return Object.fromEntries(entries) as Record<string, T>
 }
 
-function backendsWith(
-  absolute: (path: string) => string,
-  dataFolder: string,
-  backends: Record<string, BackendConfig>,
-): Config['backends'] {
-  const entries = Object.entries(backends).map(([name, place]) => [
+/** `what`: backends and stores may have the same names. */
+function openable<T extends BackendConfig | StoreConfig>(
+  what: 'backend' | 'store',
+  places: Record<string, T>,
+  { absolute, dataFolder }: { absolute: (path: string) => string; dataFolder: string },
+): Record<string, Openable<T>> {
+  const entries = Object.entries(places).map(([name, place]) => [
     name,
     place.driver === 'file'
-      ? { ...place, ...absoluteFiles(place, ['path', 'guestSockets'], absolute) }
+      ? { ...place, ...absoluteFiles<'path' | 'guestSockets'>(place, ['path', 'guestSockets'], absolute) }
       : {
           ...place,
           ...absoluteFiles(place, ['confFile', 'keyringFile'], absolute),
-          ownConfFile: join(dataFolder, 'rbd', `${name}.conf`),
+          ownConfFile: join(dataFolder, 'rbd', what === 'backend' ? `${name}.conf` : `store-${name}.conf`),
         },
   ])
-  return Object.fromEntries(entries) as Config['backends']
+  return Object.fromEntries(entries) as Record<string, Openable<T>>
 }
 
 function absoluteFiles<K extends string>(
@@ -106,17 +114,6 @@ function absoluteFiles<K extends string>(
     return path === undefined ? [] : [[key, absolute(path)]]
   })
   return Object.fromEntries(entries) as Partial<Record<K, string>>
-}
-
-function places<T extends { path: string }>(
-  record: Record<string, T>,
-  absolute: (path: string) => string,
-): Record<string, T> {
-  const entries = Object.entries(record).map(([name, place]) => [
-    name,
-    { ...place, path: absolute(place.path) },
-  ])
-  return Object.fromEntries(entries) as Record<string, T>
 }
 
 type Tls = NonNullable<ConfigFile['temporal']['tls']>

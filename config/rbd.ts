@@ -5,8 +5,8 @@ const cephName = z
   .string()
   .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$/, 'letters, digits, dots, dashes and underscores')
 
-/** A pool of a Ceph cluster. docs/rbd.md explains all of it. */
-export const rbdBackend = {
+/** A pool of a Ceph cluster, for images or volumes. docs/rbd.md explains all of it. */
+export const rbdPool = {
   driver: z.literal('rbd'),
   pool: cephName,
   namespace: cephName.optional(),
@@ -32,6 +32,10 @@ export const rbdBackend = {
     .optional(),
   /** Where data is kept while the names are in `pool`: an erasure-coded one. */
   dataPool: cephName.optional(),
+}
+
+export const rbdBackend = {
+  ...rbdPool,
   /** So many images may lie under a clone; a deeper one is copied instead. */
   cloneDepthMax: z.int().min(1).max(16).optional(),
 }

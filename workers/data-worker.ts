@@ -55,7 +55,7 @@ export async function runDataWorker(config: Config): Promise<void> {
       signal,
       logger,
     }),
-    ...[...deps.backends].map(([name, driver]) =>
+    ...[...deps.backends, ...deps.stores].map(([name, driver]) =>
       loop(`sweep ${name}`, async () => driver.sweep?.(), {
         intervalMs: LIMITS.janitorIntervalMs,
         signal,
@@ -119,7 +119,7 @@ async function openDependencies(config: Config, waiting: Waiting): Promise<Activ
   return {
     database: await openConfiguredDatabase(config, waiting),
     backends: await openBackends(config, runFolder),
-    stores: await openStores(config),
+    stores: await openStores(config, runFolder),
     targets: await openTargets(config),
     cinderTargets: await openCinderTargets(config),
     cinderStores,

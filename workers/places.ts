@@ -39,8 +39,9 @@ export function openBackends(config: Config, socketDirectory: string): Promise<M
   return openAll(config.backends, (backend) => openVolumeDriver(backend, socketDirectory))
 }
 
-export function openStores(config: Config): Promise<Map<string, ImageStore>> {
-  return openAll(config.stores, openImageStore)
+/** `folder`: for sockets of servers that the drivers start, and files that they need for a while; the system's own unless told. */
+export function openStores(config: Config, folder?: string): Promise<Map<string, ImageStore>> {
+  return openAll(config.stores, (store) => openImageStore(store, folder))
 }
 
 export function openTargets(config: Config): Promise<Map<string, TargetSpec>> {

@@ -4,6 +4,16 @@ import type { Inventory } from '../inventory.ts'
 
 export type DiskFormat = 'raw' | 'qcow2'
 
+/** A snapshot in a cluster. A plain value. */
+export interface CloneSource {
+  readonly clusterId: string
+  readonly pool: string
+  readonly namespace: string | undefined
+  readonly image: string
+  readonly snapshot: string
+  readonly sizeBytes: number
+}
+
 export interface StageProgress {
   /** Called after each piece was written; total bytes so far. */
   onBytes?: (bytesTotal: number) => void
@@ -48,6 +58,8 @@ export interface ImageStore {
   readImage(imageId: string, range?: { start: number; end: number }): Promise<Readable>
   /** Only where something must stay for a while: removes what earlier calls had to leave because others still read from it. */
   sweep?(): Promise<void>
+  /** Only where a backend might clone a raw image instead of copying it. Missing: `notFound`. */
+  cloneSource?(imageId: string): Promise<CloneSource>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   list(): Promise<{ imageIds: string[]; stageIds: string[] }>

@@ -1,4 +1,5 @@
 import type { Blockdev, ByteRange, OpenDevice } from '../../block-io/device.ts'
+import type { CloneSource } from '../images/driver.ts'
 import type { Inventory } from '../inventory.ts'
 
 export interface VolumeCapabilities {
@@ -69,6 +70,15 @@ export interface VolumeDriver {
    * clones that reads would be slow: `unsupported`.
    */
   cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
+  /**
+   * Only where images may be beside volumes: as `cloneSnapshot`, of an image. Undefined: the image is somewhere else, or may not be read from
+   * here.
+   */
+  cloneImage?(clone: {
+    source: CloneSource
+    newVolumeId: string
+    sizeBytes: number
+  }): Promise<{ path: ClonePath } | undefined>
   /**
    * Zeroes behind what there is. Has the size already: fine; is larger: `invalid`. Missing: `notFound`. Somebody writes it: `inUse`,
    * unless it is `guest` and the driver has `onlineExtend`.

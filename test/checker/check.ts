@@ -9,6 +9,7 @@ import { checkHistories } from './histories.ts'
 import { checkImageStore } from './image-store.ts'
 import type { CheckedInstallation } from './installation.ts'
 import { checkRbdBackend } from './rbd-backend.ts'
+import { checkRbdStore } from './rbd-store.ts'
 import { checkProcesses, checkTemporaryFolder } from './processes.ts'
 import { checkSchedules } from './schedules.ts'
 import { checkTarget } from './repository/check-target.ts'
@@ -40,11 +41,10 @@ export async function findViolations(installation: CheckedInstallation): Promise
     violations.push(...(await checkFileBackend({ name, path, ...rowsOfBackend(rows, name) })))
   for (const [name, place] of Object.entries(installation.rbdBackends ?? {}))
     violations.push(...(await checkRbdBackend({ name, place, ...rowsOfBackend(rows, name) })))
-  for (const [name, path] of Object.entries(installation.stores)) {
-    const copied = new Set(rows.image_copies.flatMap((row) => (row.store === name ? [row.image_id] : [])))
-    const images = rows.images.filter((row) => row.store === name || copied.has(row.id ?? null))
-    violations.push(...(await checkImageStore({ name, path, images })))
-  }
+  for (const [name, path] of Object.entries(installation.stores))
+    violations.push(...(await checkImageStore({ name, path, images: imagesOfStore(rows, name) })))
+  for (const [name, place] of Object.entries(installation.rbdStores ?? {}))
+    violations.push(...(await checkRbdStore({ name, place, images: imagesOfStore(rows, name) })))
   for (const [name, place] of Object.entries(installation.targets)) {
     const backups = rows.backups.filter((row) => row.target === name)
     const { backupKeyFile, collected = false } = installation
@@ -66,8 +66,13 @@ export async function expectClean(installation: CheckedInstallation): Promise<vo
   )
 }
 
+function imagesOfStore(rows: AllRows, name: string): Row[] {
+  const copied = new Set(rows.image_copies.flatMap((row) => (row.store === name ? [row.image_id] : [])))
+  return rows.images.filter((row) => row.store === name || copied.has(row.id ?? null))
+}
+
 function checkPlaces(
-  { stores, targets, cinderTargets, ...places }: CheckedInstallation,
+  { stores, rbdStores, targets, cinderTargets, ...places }: CheckedInstallation,
   rows: AllRows,
 ): string[] {
   const backends = { ...places.backends, ...places.rbdBackends }
@@ -78,7 +83,7 @@ function checkPlaces(
   return [
     ...unknown('volume', rows.volumes, 'backend', backends),
     ...unknown('snapshot', rows.snapshots, 'backend', backends),
-    ...unknown('image', rows.images, 'store', stores),
+    ...unknown('image', rows.images, 'store', { ...stores, ...rbdStores }),
     ...unknown('backup', rows.backups, 'target', { ...targets, ...cinderTargets }),
   ]
 }

@@ -30,17 +30,18 @@ export async function checkImageStore(store: StoreToCheck): Promise<string[]> {
   for (const [id, row] of active) {
     // A failed deletion may have removed it or not.
     if (row.status === 'pending_delete') continue
-    if (present.includes(id)) violations.push(...(await checkBytes(join(store.path, 'images', id), row)))
+    const bytes = () => createReadStream(join(store.path, 'images', id), { highWaterMark: 1024 * 1024 })
+    if (present.includes(id)) violations.push(...(await checkImageBytes(bytes(), row)))
     else violations.push(`image ${id} has no file`)
   }
   return violations.map((violation) => `store ${store.name}: ${violation}`)
 }
 
-async function checkBytes(path: string, row: Row): Promise<string[]> {
+export async function checkImageBytes(content: AsyncIterable<Buffer>, row: Row): Promise<string[]> {
   const md5 = createHash('md5')
   const sha512 = createHash('sha512')
   let sizeBytes = 0
-  for await (const bytes of createReadStream(path, { highWaterMark: 1024 * 1024 }) as AsyncIterable<Buffer>) {
+  for await (const bytes of content) {
     md5.update(bytes)
     sha512.update(bytes)
     sizeBytes += bytes.length

@@ -36,6 +36,7 @@ export interface CheckedInstallation {
   readonly rbdBackends?: Readonly<Record<string, RbdPlaceToCheck>>
   /** Name -> directory of a file store. */
   readonly stores: Readonly<Record<string, string>>
+  readonly rbdStores?: Readonly<Record<string, RbdPlaceToCheck>>
   readonly targets: Readonly<Record<string, TargetPlace>>
   /** In Cinder's format. */
   readonly cinderTargets?: Readonly<Record<string, TargetPlace>>

@@ -106,18 +106,23 @@ async function checkWriters(
 
 /** SHA-256 (hex) of all bytes of an image or a snapshot (`image@snapshot`), as `rbd export` gives them. */
 export async function rbdSha256(place: RbdPlaceToCheck, image: string): Promise<string> {
+  const hash = createHash('sha256')
+  for await (const piece of rbdBytes(place, image)) hash.update(piece)
+  return hash.digest('hex')
+}
+
+/** The bytes themselves. */
+export async function* rbdBytes(place: RbdPlaceToCheck, image: string): AsyncGenerator<Buffer> {
   const child = spawn('rbd', [...access(place), 'export', '--no-progress', imageSpec(place, image), '-'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   })
   const exited = once(child, 'exit') as Promise<[number | null]>
-  const hash = createHash('sha256')
-  for await (const piece of child.stdout) hash.update(piece as Buffer)
+  for await (const piece of child.stdout) yield piece as Buffer
   const [code] = await exited
   if (code !== 0) throw new Error(`Expected rbd export of ${image} to succeed, got exit status ${code}`)
-  return hash.digest('hex')
 }
 
-async function rbd<T>(place: RbdPlaceToCheck, args: readonly string[]): Promise<T> {
+export async function rbd<T>(place: RbdPlaceToCheck, args: readonly string[]): Promise<T> {
   return JSON.parse(await text(place, [...args, '--format', 'json'])) as T
 }
 
@@ -130,7 +135,7 @@ function access({ confFile, keyringFile, user }: RbdPlaceToCheck): string[] {
   return ['--conf', confFile, '--keyring', keyringFile, '--id', user]
 }
 
-function poolSpec({ pool, namespace }: RbdPlaceToCheck): string {
+export function poolSpec({ pool, namespace }: RbdPlaceToCheck): string {
   return namespace === undefined ? pool : `${pool}/${namespace}`
 }
 

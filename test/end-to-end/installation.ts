@@ -28,6 +28,8 @@ export interface InstallationOptions {
   readonly s3?: boolean
   /** Adds a backend `rbd`. */
   readonly rbd?: RbdPlaceToCheck
+  /** Adds a store `rbd`, and makes it the first. */
+  readonly rbdStore?: RbdPlaceToCheck
   /** Default: a SQLite file, or a new database where the tests run on PostgreSQL. */
   readonly database?: PostgresDatabase
   /** Merged into volflow.yaml. */
@@ -197,6 +199,7 @@ export class Installation implements AsyncDisposable {
       },
       secretFiles: [inData('s3.json'), inData('database-password'), inData('keys/webhook.key')],
       ...(this.#options.rbd && { rbdBackends: { rbd: this.#options.rbd } }),
+      ...(this.#options.rbdStore && { rbdStores: { rbd: this.#options.rbdStore } }),
       ...(this.#database && { database: { url: this.#database.url, password: this.#database.password } }),
       ...options,
       ...(isUp && {
@@ -263,6 +266,12 @@ export class Installation implements AsyncDisposable {
         backends: {
           files: { driver: 'file', path: 'volumes' },
           rbd: { driver: 'rbd', ...this.#options.rbd },
+        },
+      }),
+      ...(this.#options.rbdStore && {
+        stores: {
+          rbd: { driver: 'rbd', ...this.#options.rbdStore },
+          local: { driver: 'file', path: 'images' },
         },
       }),
       ...this.#options.config,

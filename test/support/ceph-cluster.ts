@@ -39,9 +39,9 @@ export async function asCephAdmin(program: 'rbd' | 'ceph', ...args: string[]): P
   return stdout
 }
 
-/** As the checker and a configuration file are told about a backend with nothing in it. */
-export async function newRbdPlace() {
-  const { pool, namespace, user, confFile, keyringFile } = await newRbdConfig()
+/** As the checker and a configuration file are told about a backend, or a store, with nothing in it. */
+export async function newRbdPlace(of: 'volumes' | 'images' = 'volumes') {
+  const { pool, namespace, user, confFile, keyringFile } = await newRbdConfig(of)
   if (keyringFile === undefined) throw new Error('Expected a keyring')
   return { pool, namespace, user, confFile, keyringFile }
 }

@@ -18,8 +18,10 @@ export async function* doctor(config: Config): AsyncGenerator<CheckResult> {
     if (backend.driver === 'file') yield* folderChecks(where, backend.path, { volumes: true })
     else yield* rbdChecks(where, backend)
   }
-  for (const [name, { path }] of Object.entries(config.stores)) {
-    yield* folderChecks(`store ${name}`, path, { volumes: false })
+  for (const [name, store] of Object.entries(config.stores)) {
+    const where = `store ${name}`
+    if (store.driver === 'file') yield* folderChecks(where, store.path, { volumes: false })
+    else yield* rbdChecks(where, store)
   }
   for (const [name, place] of Object.entries(config.targets)) yield* targetChecks(config, name, place)
   for (const [name, place] of Object.entries(config.cinderTargets)) yield* cinderTargetChecks(name, place)

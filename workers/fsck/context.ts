@@ -77,7 +77,7 @@ export async function openPlaces(
   }
   for (const [name, place] of Object.entries(config.stores)) {
     await attempt(`store ${name}`, async () => {
-      await stat(place.path)
+      if (place.driver === 'file') await stat(place.path)
       const store = await openImageStore(place)
       stores.set(name, store)
       inventories.push({ type: 'store', name, inventory: store.inventory })

@@ -8,6 +8,7 @@ import type { RbdPlace } from './place.ts'
 
 /** Of `errno`, with which the programs end. */
 export const STATUS = {
+  forbidden: 1,
   notThere: 2,
   busy: 16,
   exists: 17,
@@ -75,6 +76,17 @@ export async function ceph(place: RbdPlace, args: readonly string[]): Promise<st
     ['--name', `client.${place.user}`, '--conf', place.confFile, ...connect, ...args],
     {},
   )
+}
+
+const clusterIds = new Map<string, string>()
+
+/** Asked once: it takes half a second, and never changes. */
+export async function clusterIdOf(place: RbdPlace): Promise<string> {
+  const known = clusterIds.get(place.confFile)
+  if (known !== undefined) return known
+  const id = (await ceph(place, ['fsid'])).trim()
+  clusterIds.set(place.confFile, id)
+  return id
 }
 
 async function run(

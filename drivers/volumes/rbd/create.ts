@@ -1,8 +1,9 @@
 import { DriverError } from '../../../domain/errors.ts'
 import { formatBytes } from '../../../domain/sizes.ts'
+import type { CloneSource } from '../../images/driver.ts'
 import { checkAtLeast, checkSize } from '../sizes.ts'
 import type { SnapshotRef } from '../driver.ts'
-import { hasStatus, ifThere, rbd, STATUS } from './commands.ts'
+import { clusterIdOf, hasStatus, ifThere, rbd, STATUS } from './commands.ts'
 import { currentImage, depthOf, findSnapshot, type ImageInfo, infoOf, markOf, setMark } from './images.ts'
 import { snapshotName, volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
@@ -45,19 +46,47 @@ export async function cloneSnapshot(
 }
 
 /** However deep. Repeatable. */
-export async function cloneImage(
+export function cloneImage(
   place: RbdPlace,
   source: ImageInfo,
   { snapshotId, image, sizeBytes }: { snapshotId: string; image: string; sizeBytes: number },
 ): Promise<void> {
   const from = specOf(place, source.name, snapshotName(snapshotId))
+  return cloneInto(place, { from, fromBytes: source.size }, { image, sizeBytes })
+}
+
+/** False: it is in another cluster, or not for us. */
+export async function cloneStoredImage(
+  place: RbdPlace,
+  { source, newVolumeId, sizeBytes }: { source: CloneSource; newVolumeId: string; sizeBytes: number },
+): Promise<boolean> {
+  const image = volumeImage(newVolumeId)
+  checkSize(sizeBytes)
+  checkAtLeast(sizeBytes, { what: 'image', sizeBytes: source.sizeBytes })
+  if ((await clusterIdOf(place)) !== source.clusterId) return false
+  const from = specOf(source, source.image, source.snapshot)
+  try {
+    await cloneInto(place, { from, fromBytes: source.sizeBytes }, { image, sizeBytes })
+  } catch (error) {
+    if (hasStatus(error, STATUS.forbidden)) return false
+    throw error
+  }
+  checkSizeIs(await infoOf(place, image), newVolumeId, sizeBytes)
+  return true
+}
+
+async function cloneInto(
+  place: RbdPlace,
+  { from, fromBytes }: { from: string; fromBytes: number },
+  { image, sizeBytes }: { image: string; sizeBytes: number },
+): Promise<void> {
   const clone = () => rbd(place, ['clone', ...layoutOf(place), from, specOf(place, image)])
   if (!(await unlessThere(clone()))) {
     if ((await markOf(place, image, READY)) !== undefined) return
     await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
     await clone()
   }
-  if (sizeBytes > source.size) await resize(place, image, sizeBytes)
+  if (sizeBytes > fromBytes) await resize(place, image, sizeBytes)
   await setMark(place, image, READY, 'yes')
 }
 

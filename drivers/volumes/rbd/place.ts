@@ -48,7 +48,11 @@ export async function openPlace(config: RbdConfig): Promise<RbdPlace> {
 }
 
 /** `pool/namespace/image`; with a snapshot, `@` and its name come after it. */
-export function specOf({ pool, namespace }: RbdPlace, image: string, snapshot?: string): string {
+export function specOf(
+  { pool, namespace }: Pick<RbdPlace, 'pool' | 'namespace'>,
+  image: string,
+  snapshot?: string,
+): string {
   const spec = [pool, ...(namespace === undefined ? [] : [namespace]), image].join('/')
   return snapshot === undefined ? spec : `${spec}@${snapshot}`
 }

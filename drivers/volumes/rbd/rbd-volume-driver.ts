@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import type { ClonePath, SnapshotRef, VolumeDriver } from '../driver.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
-import { cloneSnapshot, createVolume, extendVolume } from './create.ts'
+import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume } from './create.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
 import { snapshotIdOf, snapshotName, volumeImage } from './names.ts'
@@ -43,6 +43,7 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
   return {
     createVolume: (volume) => createVolume(place, volume),
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
+    cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
     extendVolume: (volume) => extendVolume(place, volume),
     replaceVolume: (volume) => replaceVolume(place, volume),
     openVolume: ({ volumeId, access }) =>
