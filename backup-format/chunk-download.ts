@@ -6,7 +6,7 @@ import type { BlockReader, BlockWriter } from '../block-io/device.ts'
 import { nonZeroRuns } from '../block-io/zeroes.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { Entry } from './entry.ts'
-import { createPool } from './buffer-pool.ts'
+import { bufferPool } from './buffer-pool.ts'
 import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
 import { blobKey } from './names.ts'
@@ -38,8 +38,8 @@ export function createChunkDownload(
   { domain, keys, chunkBytes }: ChunkDownloadSetup,
 ) {
   const sealer = createSealer(keys)
-  const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
-  const presentBuffers = createPool(chunkBytes)
+  const sealedBuffers = bufferPool(sealedMaxBytes(chunkBytes))
+  const presentBuffers = bufferPool(chunkBytes)
 
   const isPresent = async ({ offset, length, entry }: DownloadTask, reader: BlockReader): Promise<boolean> =>
     presentBuffers.lend(async (buffer) => {

@@ -2,7 +2,7 @@
 import type { BlockReader } from '../block-io/device.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { KiB } from '../domain/sizes.ts'
-import { createPool } from './buffer-pool.ts'
+import { bufferPool } from './buffer-pool.ts'
 import type { Entry } from './entry.ts'
 import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
@@ -41,8 +41,8 @@ const ZEROES = Buffer.alloc(64 * KiB)
 export function createChunkUpload(reader: BlockReader, target: BackupTarget, setup: ChunkUploadSetup) {
   const { domain, keys, chunkBytes, compressionLevel, quarantined } = setup
   const sealer = createSealer(keys, { compressionLevel })
-  const plainBuffers = createPool(chunkBytes)
-  const sealedBuffers = createPool(sealedMaxBytes(chunkBytes))
+  const plainBuffers = bufferPool(chunkBytes)
+  const sealedBuffers = bufferPool(sealedMaxBytes(chunkBytes))
   const readers = createLine(LIMITS.readsPerThread)
 
   /** Ends here for a chunk that needs no object. */
