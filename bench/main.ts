@@ -10,6 +10,7 @@ import { EXIT } from '../cli/exit-codes.ts'
 import { untilInterrupted } from '../cli/interrupt.ts'
 import { setUp } from '../scripts/setup/set-up.ts'
 import { apiLatency } from './api-latency.ts'
+import { apiPage } from './api-page.ts'
 import { backup } from './backup.ts'
 import { collection } from './collect.ts'
 import type { Benchmark, BenchmarkOptions, BenchmarkResult } from './benchmark.ts'
@@ -24,6 +25,7 @@ import { sparse } from './sparse.ts'
 
 const BENCHMARKS = [
   apiLatency,
+  apiPage,
   imageToVolume,
   imageTransfer,
   backup,

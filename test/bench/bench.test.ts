@@ -25,6 +25,7 @@ test('the benchmarks are listed by name', async () => {
     .map((line) => line.split(' ', 1)[0])
   expect(names).toEqual([
     'api-latency',
+    'api-page',
     'image-to-volume',
     'image-transfer',
     'backup',
