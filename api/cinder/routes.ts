@@ -7,6 +7,7 @@ import { answerFault } from './fault.ts'
 import { negotiateMicroversion } from './microversion.ts'
 import { projectOf } from './path.ts'
 import { aboutRoutes } from './services/about.ts'
+import { hostRoutes } from './services/hosts.ts'
 import { messageRoutes } from './services/messages.ts'
 import { poolRoutes } from './services/pools.ts'
 import { quotaRoutes } from './services/quotas.ts'
@@ -46,6 +47,7 @@ function v3Routes(app: App, context: ApiContext): void {
   attachmentRoutes(app, context)
   messageRoutes(app, context)
   serviceRoutes(app, context)
+  hostRoutes(app, context)
   poolRoutes(app, context)
   aboutRoutes(app)
   quotaRoutes(app, context)

@@ -94,10 +94,17 @@ function listedTaskView(task: OperationRow) {
 function taskView(task: OperationRow) {
   return {
     ...listedTaskView(task),
-    input: { image_id: task.resourceId },
+    input: { image_id: task.resourceId, import_req: importOf(task) },
     result: task.state === 'succeeded' ? { image_id: task.resourceId } : null,
     message: messageOf(task),
   }
+}
+
+/** As the request of an import would have said it: bytes that a client has sent itself, or a copy. */
+function importOf({ kind, spec }: OperationRow) {
+  if (kind !== 'copy-image') return { method: { name: 'glance-direct' } }
+  const { toStore } = JSON.parse(spec) as { toStore: string }
+  return { method: { name: 'copy-image' }, stores: [toStore] }
 }
 
 function imageTaskView(task: OperationRow) {

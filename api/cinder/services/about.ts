@@ -32,6 +32,7 @@ const EXTENSIONS: Readonly<Record<string, string>> = {
   'os-extended-services': 'ExtendedServices',
   'os-extended-snapshot-attributes': 'ExtendedSnapshotAttributes',
   'os-services': 'Services',
+  'os-hosts': 'Hosts',
   'os-quota-sets': 'Quotas',
   'os-quota-class-sets': 'QuotaClasses',
   'os-availability-zone': 'AvailabilityZones',

@@ -1,13 +1,13 @@
 import { z } from 'zod'
-import { backendStates, changeBackendState } from '../../../database/cinder/backend-states.ts'
+import { changeBackendState } from '../../../database/cinder/backend-states.ts'
 import type { ApiContext, App } from '../../context.ts'
 import { quoted } from '../../validation-message.ts'
 import { Fault } from '../fault.ts'
 import { REFERENCE } from '../fields.ts'
-import { backendOf, SERVICE_HOST, serviceOf } from '../hosts.ts'
+import { backendOf } from '../hosts.ts'
 import { queryOf } from '../list-query.ts'
 import { minorOf, since } from '../microversion.ts'
-import { cinderTime } from '../times.ts'
+import { serviceRows } from './service-rows.ts'
 
 const ADMIN = { rule: 'admin' } as const
 const tags = ['services']
@@ -19,12 +19,12 @@ const SERVICE = z.strictObject({
 })
 const HOST = z.looseObject({ host: REFERENCE.nullish(), cluster: REFERENCE.nullish() })
 
-/** Our processes as Cinder names them: a scheduler, a backup service, and one volume service for each backend. */
+/** What the services are, and which of them get new volumes. */
 export function serviceRoutes(app: App, context: ApiContext): void {
   app.get('/os-services', { config: ADMIN, schema: { tags, summary: 'List services' } }, async (request) => {
     const { host, binary, service } = queryOf(request)
     const wanted = binary ?? service
-    const rows = await services(context)
+    const rows = await serviceRows(context)
     const shown = rows.filter(
       (row) =>
         (host === undefined || row.host === host || row.host.startsWith(`${host}@`)) &&
@@ -41,30 +41,6 @@ export function serviceRoutes(app: App, context: ApiContext): void {
   })
   switchRoutes(app, context)
   otherRoutes(app, context)
-}
-
-async function services({ database, places }: ApiContext) {
-  const states = await backendStates(database)
-  const common = { zone: 'nova', state: 'up', updated_at: cinderTime(new Date().toISOString()) }
-  const enabled = { ...common, status: 'enabled', disabled_reason: null }
-  return [
-    { binary: 'cinder-scheduler', host: SERVICE_HOST, ...enabled, backend: undefined },
-    { binary: 'cinder-backup', host: SERVICE_HOST, ...enabled, backend: undefined },
-    ...places.backends.map((backend) => {
-      const state = states.get(backend)
-      return {
-        binary: 'cinder-volume',
-        host: serviceOf(backend),
-        ...common,
-        status: state?.disabled === 1 ? 'disabled' : 'enabled',
-        disabled_reason: state?.disabledReason ?? null,
-        replication_status: 'disabled',
-        active_backend_id: null,
-        frozen: state?.frozen === 1,
-        backend,
-      }
-    }),
-  ]
 }
 
 function switchRoutes(app: App, context: ApiContext): void {
@@ -95,7 +71,7 @@ function switchRoutes(app: App, context: ApiContext): void {
   ] as const) {
     const schema = { tags, summary: `Note that a backend is to ${name}`, body: HOST }
     app.put(`/os-services/${name}`, { config: ADMIN, schema }, async (request, reply) => {
-      const backend = requireBackend(context, request.body.host ?? '', 'cinder-volume')
+      const backend = namedBackend(context, request.body.host)
       await changeBackendState(context.database, backend, { frozen })
       return reply.code(200).send()
     })
@@ -106,7 +82,7 @@ function otherRoutes(app: App, context: ApiContext): void {
   for (const name of ['failover_host', 'failover']) {
     const schema = { tags, summary: 'Fail over to a replica', body: HOST }
     app.put(`/os-services/${name}`, { config: ADMIN, schema }, async (request) => {
-      requireBackend(context, request.body.host ?? '', 'cinder-volume')
+      namedBackend(context, request.body.host)
       throw new Fault(400, 'Failover is not supported: no backend replicates.')
     })
   }
@@ -126,4 +102,11 @@ function requireBackend({ places }: ApiContext, host: string, binary: string): s
   const backend = backendOf(host)
   if (backend !== undefined && places.backends.includes(backend) && binary === 'cinder-volume') return backend
   throw new Fault(404, `Service ${binary} could not be found on host ${quoted(host)}.`)
+}
+
+/** For what concerns volume services alone; a host that there is not is a wrong request then, as in Cinder. */
+function namedBackend({ places }: ApiContext, host: string | null | undefined): string {
+  const backend = backendOf(host ?? '')
+  if (backend !== undefined && places.backends.includes(backend)) return backend
+  throw new Fault(400, `Service cinder-volume could not be found on host ${quoted(host ?? null)}.`)
 }

@@ -18,7 +18,7 @@ import { snapshotSummary, snapshotView } from './view.ts'
 
 const CREATE = z.strictObject({
   snapshot: z.looseObject({
-    volume_id: REFERENCE,
+    volume_id: REFERENCE.nullable(),
     name: NAME,
     description: NAME,
     display_name: NAME,
@@ -91,7 +91,7 @@ function changeRoutes(app: App, context: ApiContext): void {
     { schema: { tags, summary: 'Take a snapshot of a volume', body: CREATE } },
     async (request, reply) => {
       const { snapshot } = request.body
-      const { row: volume, actor } = await owned(context, request, 'volume', snapshot.volume_id)
+      const { row: volume, actor } = await owned(context, request, 'volume', snapshot.volume_id ?? 'null')
       if (volume.status === 'in-use' && !isForced(request, snapshot.force))
         throw new Fault(400, `Invalid volume: Volume ${volume.id} status must be available, but is in-use.`)
       isForced(request, snapshot.force)

@@ -16,7 +16,7 @@ import { pageOf } from '../pages.ts'
 import { typeAccessRoutes } from './access.ts'
 import { typeEncryptionRoutes } from './encryption.ts'
 import { extraSpecRoutes } from './extra-specs.ts'
-import { typeView, visibleType } from './view.ts'
+import { changedTypeView, newTypeView, typeView, visibleType } from './view.ts'
 
 const CREATE = z.strictObject({
   volume_type: z.looseObject({
@@ -96,7 +96,7 @@ function changeRoutes(app: App, context: ApiContext): void {
         extraSpecs: type.extra_specs ?? {},
         projectId: callerOf(request).projectId,
       })
-      return { volume_type: typeView(request, row) }
+      return { volume_type: newTypeView(request, row) }
     },
   )
   app.put(
@@ -111,7 +111,7 @@ function changeRoutes(app: App, context: ApiContext): void {
         ...(description === undefined ? {} : { description }),
         ...(isPublic == null ? {} : { isPublic: booleanOf('is_public', isPublic) }),
       })
-      return { volume_type: typeView(request, row) }
+      return { volume_type: changedTypeView(request, row) }
     },
   )
   app.delete(

@@ -8,15 +8,24 @@ const VISIBLE = new Set(['multiattach', 'RESKEY:availability_zones', 'replicatio
 
 export function typeView(request: FastifyRequest, row: VolumeTypeRow) {
   const { isAdmin } = callerOf(request)
+  return { ...newTypeView(request, row), ...(isAdmin ? { qos_specs_id: null } : {}) }
+}
+
+/** What creation answers. */
+export function newTypeView(request: FastifyRequest, row: VolumeTypeRow) {
+  return { ...changedTypeView(request, row), 'os-volume-type-access:is_public': row.isPublic === 1 }
+}
+
+/** What a change answers: Cinder adds the rest by extensions, to types that are shown. */
+export function changedTypeView(request: FastifyRequest, row: VolumeTypeRow) {
+  const { isAdmin } = callerOf(request)
   const specs = Object.entries(JSON.parse(row.extraSpecs) as ExtraSpecs)
   return {
     id: row.id,
     name: row.name,
     description: row.description,
     is_public: row.isPublic === 1,
-    'os-volume-type-access:is_public': row.isPublic === 1,
     extra_specs: Object.fromEntries(specs.filter(([key]) => isAdmin || VISIBLE.has(key))),
-    ...(isAdmin ? { qos_specs_id: null } : {}),
   }
 }
 

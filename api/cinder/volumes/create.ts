@@ -27,7 +27,7 @@ import {
 } from '../fields.ts'
 import { minorOf } from '../microversion.ts'
 import { start } from '../start.ts'
-import { volumeView } from './view.ts'
+import { changedVolumeView } from './view.ts'
 
 const VOLUME = z.looseObject({
   size: SIZE_GIB.nullish().describe('GiB'),
@@ -77,7 +77,7 @@ export function volumeCreateRoute(app: App, context: ApiContext): void {
         .executeTakeFirst()
       if (row === undefined)
         throw new RequestError(404, 'volumeNotFound', `Volume ${accepted.resourceId} could not be found.`)
-      return reply.code(202).send({ volume: await volumeView(context, request, row) })
+      return reply.code(202).send({ volume: await changedVolumeView(context, request, row) })
     },
   )
 }

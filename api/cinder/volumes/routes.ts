@@ -14,7 +14,7 @@ import { start } from '../start.ts'
 import { volumeActionRoute } from './actions.ts'
 import { volumeCreateRoute } from './create.ts'
 import { volumeListRoutes } from './list.ts'
-import { volumeView } from './view.ts'
+import { changedVolumeView, volumeView } from './view.ts'
 
 const UPDATE = z.strictObject({
   volume: z.strictObject({
@@ -54,7 +54,7 @@ export function volumeRoutes(app: App, context: ApiContext): void {
       const { row } = await owned(context, request, 'volume', request.params.id)
       await describe(context.database, 'volume', row.id, described(volume))
       const changed = await owned(context, request, 'volume', row.id)
-      return { volume: await volumeView(context, request, changed.row) }
+      return { volume: await changedVolumeView(context, request, changed.row) }
     },
   )
   volumeDeleteRoute(app, context)

@@ -24,6 +24,13 @@ export async function volumeViews(
   request: FastifyRequest,
   rows: readonly VolumeRow[],
 ): Promise<object[]> {
+  const { isAdmin } = callerOf(request)
+  const views = await changedVolumeViews(context, request, rows)
+  return rows.map((row, index) => ({ ...views[index], ...extended(row, isAdmin) }))
+}
+
+/** What creation and change answer: what Cinder adds by extensions, it adds to volumes that are shown. */
+async function changedVolumeViews(context: ApiContext, request: FastifyRequest, rows: readonly VolumeRow[]) {
   const attached = await attachedTo(context.database, rows)
   const links = linksFor(context, request)
   const { isAdmin } = callerOf(request)
@@ -33,6 +40,11 @@ export async function volumeViews(
     ...(isAdmin ? forAdmin(row, minor) : { migration_status: null }),
     ...added(row, minor),
   }))
+}
+
+export async function changedVolumeView(context: ApiContext, request: FastifyRequest, row: VolumeRow) {
+  const [view = {}] = await changedVolumeViews(context, request, [row])
+  return view
 }
 
 export async function volumeView(context: ApiContext, request: FastifyRequest, row: VolumeRow) {
@@ -55,7 +67,6 @@ function basic(row: VolumeRow, links: LinksOf, attachments: readonly AttachedRow
     created_at: cinderTime(row.createdAt),
     updated_at: cinderTime(row.updatedAt),
     user_id: row.userId,
-    'os-vol-tenant-attr:tenant_id': row.projectId,
     availability_zone: row.availabilityZone,
     volume_type: row.volumeType,
     // What clients read for the flag that os-update_readonly_flag sets.
@@ -77,18 +88,26 @@ function basic(row: VolumeRow, links: LinksOf, attachments: readonly AttachedRow
       attached_at: cinderTime(one.attachedAt),
     })),
     links: links('volumes', row.id),
+  }
+}
+
+function extended(row: VolumeRow, isAdmin: boolean) {
+  return {
+    'os-vol-tenant-attr:tenant_id': row.projectId,
     ...(row.volumeImageMetadata === null
       ? {}
       : { volume_image_metadata: JSON.parse(row.volumeImageMetadata) as Strings }),
+    ...(isAdmin && {
+      'os-vol-host-attr:host': hostOf(row.backend),
+      'os-vol-mig-status-attr:migstat': row.migrationStatus,
+      'os-vol-mig-status-attr:name_id': null,
+    }),
   }
 }
 
 function forAdmin(row: VolumeRow, minor: number) {
   return {
     migration_status: row.migrationStatus,
-    'os-vol-host-attr:host': hostOf(row.backend),
-    'os-vol-mig-status-attr:migstat': row.migrationStatus,
-    'os-vol-mig-status-attr:name_id': null,
     ...(minor >= 21 ? { provider_id: null } : {}),
     ...(minor >= 61 ? { cluster_name: null } : {}),
   }

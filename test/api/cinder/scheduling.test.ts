@@ -25,7 +25,8 @@ const typed = (api: CinderApi, name: string, extra_specs: object) =>
   api.ok(200, 'POST', '/types', { volume_type: { name, extra_specs } })
 
 async function hostOf(api: CinderApi, fields: object): Promise<string | undefined> {
-  const { volume } = await api.ok(202, 'POST', '/volumes', { volume: fields })
+  const created = (await api.ok(202, 'POST', '/volumes', { volume: fields })).volume as { id: string }
+  const { volume } = await api.ok(200, 'GET', `/volumes/${created.id}`)
   return (volume as Record<string, string>)['os-vol-host-attr:host']
 }
 
@@ -110,6 +111,23 @@ test('A backend that is disabled gets no new volumes', async () => {
   await api.refused(400, 'PUT', '/os-services/disable-log-reason', { ...service, disabled_reason: ' ' })
 })
 
+test('Hosts are the services once more, and say what is on them', async () => {
+  const api = await twoBackends()
+  await api.snapshot(await api.volume({ size: 2 }))
+  const { hosts } = await api.ok(200, 'GET', '/os-hosts')
+  expect(hosts).toHaveLength(4)
+  expect(hosts).toContainEqual({
+    ...{ service: 'cinder-volume', host_name: 'volflow@large', zone: 'nova', 'service-state': 'enabled' },
+    ...{ 'service-status': 'available', 'last-update': expect.any(String) },
+  })
+  const usage = { host: 'volflow@large', ...{ volume_count: '1', total_volume_gb: '2' } }
+  const snapshots = { snapshot_count: '1', total_snapshot_gb: '2' }
+  expect(await api.ok(200, 'GET', '/os-hosts/volflow@large')).toEqual({
+    host: ['(total)', 'p1'].map((project) => ({ resource: { project, ...usage, ...snapshots } })),
+  })
+  await api.refused(404, 'GET', '/os-hosts/volflow@nowhere')
+})
+
 test('Pools say how much room there is', async () => {
   const api = await twoBackends()
   await api.volume()
@@ -187,5 +205,7 @@ test('What clients ask first is answered, and what is not spoken has Cinder’s 
   await api.refused(404, 'GET', '/groups', undefined, { version: '3.12' })
   await api.ok(200, 'PUT', '/os-services/get-log', {})
   await api.ok(200, 'PUT', '/os-services/freeze', { host: 'volflow@small' })
+  for (const name of ['freeze', 'thaw', 'failover'])
+    await api.refused(400, 'PUT', `/os-services/${name}`, { host: 'volflow@nowhere' })
   await api.refused(400, 'PUT', '/os-services/failover_host', { host: 'volflow@small' })
 })

@@ -30,6 +30,7 @@ test('A snapshot is created, listed, renamed and deleted', async () => {
 test.for<[string, object, number]>([
   ['of no volume', {}, 400],
   ['of an unknown volume', { volume_id: NOWHERE }, 404],
+  ['of a volume that is null', { volume_id: null }, 404],
   ['that is not forced since 3.66', { force: false }, 400],
   ['that is forced by halves', { force: 'half' }, 400],
   ['with metadata that are no texts', { metadata: { a: [] } }, 400],

@@ -3,6 +3,7 @@ import { type CinderApi, NOWHERE, startCinder } from './cinder-api.ts'
 
 async function typeIn(api: CinderApi, fields: object): Promise<string> {
   const { volume_type } = await api.ok(200, 'POST', '/types', { volume_type: fields })
+  expect(volume_type).not.toHaveProperty('qos_specs_id')
   return (volume_type as { id: string }).id
 }
 

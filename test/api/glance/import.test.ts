@@ -32,6 +32,7 @@ test('Staged bytes wait until they are imported', async () => {
       status: 'success',
       image_id: id,
       user_id: 'user-of-p1',
+      input: { image_id: id, import_req: { method: { name: 'glance-direct' } } },
       request_id: imported.headers.get('x-openstack-request-id'),
     }),
   ])
