@@ -29,7 +29,10 @@ export interface TestApi {
 }
 
 /** A real API on a port of its own, with a real database and image store; operations are accepted, and end only by the test's hand. */
-export async function startApi(overrides: Partial<ApiDependencies> = {}): Promise<TestApi> {
+export async function startApi(
+  overrides: Partial<ApiDependencies> = {},
+  beforeRoutes: (app: FastifyInstance) => void = () => {},
+): Promise<TestApi> {
   const folder = await tempDir()
   const { place, remove } = await temporaryDatabasePlace()
   const database = await openDatabase(place)
@@ -60,6 +63,7 @@ export async function startApi(overrides: Partial<ApiDependencies> = {}): Promis
     isReady: async () => ({ ready: true, checks: { database: 'ok' } }),
     ...overrides,
   })
+  beforeRoutes(app)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   onTestFinished(async () => {
     await app.close()

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify'
 import { expect } from 'vitest'
 import type { ApiDependencies } from '../../../api/dependencies.ts'
 import type { OperationEnd } from '../../../domain/operations.ts'
@@ -47,8 +48,11 @@ const FAULTS: Readonly<Record<number, string>> = {
   413: 'overLimit',
 }
 
-export async function startCinder(overrides: Partial<ApiDependencies> = {}): Promise<CinderApi> {
-  const api = await startApi(overrides)
+export async function startCinder(
+  overrides: Partial<ApiDependencies> = {},
+  beforeRoutes?: (app: FastifyInstance) => void,
+): Promise<CinderApi> {
+  const api = await startApi(overrides, beforeRoutes)
   const call: CinderApi['call'] = async (method, path, body, options = {}) => {
     const { version = '3.71', project = 'p1', headers = {} } = options
     const response = await fetch(`${api.url}/volume/v3/${project}${path}`, {
