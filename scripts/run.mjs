@@ -16,6 +16,7 @@ const TASKS = {
   test: 'scripts/test.ts',
   demo: 'scripts/demo.ts',
   bench: 'bench/main.ts',
+  tempest: 'scripts/tempest.ts',
   simulate: 'test/backup-format/simulation/main.ts',
 }
 const ROOT = fileURLToPath(new URL('..', import.meta.url))

@@ -69,6 +69,8 @@ export interface InstallationOptions {
   readonly dataConcurrency?: number
   /** Instead of the folder `volumes`. */
   readonly backend?: Backend
+  /** Sections of volflow.yaml, instead of those written here. */
+  readonly config?: Readonly<Record<string, unknown>>
 }
 
 /** `volflow up` on free ports. Throws with what it said when it does not come up. */
@@ -76,11 +78,11 @@ export async function startInstallation(
   dataFolder: string,
   targets: Readonly<Record<string, Target>>,
   signal: AbortSignal,
-  { main = SOURCE, env = {}, dataConcurrency = 2, backend }: InstallationOptions = {},
+  { main = SOURCE, env = {}, dataConcurrency = 2, backend, config = {} }: InstallationOptions = {},
 ): Promise<Installation> {
   const ports = { api: await freePort(), temporal: await freePort(), webUi: await freePort() }
   await mkdir(dataFolder, { recursive: true, mode: 0o700 })
-  await writeConfig(dataFolder, ports, { targets, dataConcurrency, ...(backend && { backend }) })
+  await writeConfig(dataFolder, ports, { targets, dataConcurrency, ...(backend && { backend }), config })
   const start = () => startUp(main, dataFolder, env, signal)
   let up = await start()
   const apiUrl = `http://127.0.0.1:${ports.api}`
@@ -157,7 +159,11 @@ async function writeConfig(
     targets,
     dataConcurrency,
     backend,
-  }: { targets: Readonly<Record<string, Target>>; dataConcurrency: number; backend?: Backend },
+    config: sections,
+  }: { targets: Readonly<Record<string, Target>>; dataConcurrency: number } & Pick<
+    InstallationOptions,
+    'backend' | 'config'
+  >,
 ): Promise<void> {
   const entries = Object.entries(targets).map(async ([name, target]) => {
     if (target.driver === 'directory') return [name, target] as const
@@ -175,6 +181,7 @@ async function writeConfig(
     targets: Object.fromEntries(await Promise.all(entries)),
     ...(backend && { backends: { [BACKEND_NAME]: backend } }),
     workers: { dataConcurrency },
+    ...sections,
   }
   // JSON is YAML.
   await writeFile(join(dataFolder, 'volflow.yaml'), JSON.stringify(config, null, 2))

@@ -3,7 +3,7 @@ import { unpackedPython } from './unpacked-python.ts'
 /** A real Keystone, which knows the callers of our API in a test. */
 export const { component: keystone, python: keystonePython } = unpackedPython({
   title: 'Keystone',
-  package: 'python3-keystone',
+  packages: ['python3-keystone'],
   name: 'keystone',
   module: 'keystone.server.wsgi',
 })

@@ -14,7 +14,7 @@ const PYTHON = '/usr/bin/python3'
 interface Unpacked {
   readonly title: string
   /** Of Debian. */
-  readonly package: string
+  readonly packages: readonly string[]
   /** Its folder in our cache. */
   readonly name: string
   /** Imported to see that it is complete. */
@@ -25,7 +25,7 @@ interface Unpacked {
  * A service of Debian whose Python code is wanted and nothing else. Its packages are unpacked and not installed: installing them would bring
  * system users and services, and change systemd.
  */
-export function unpackedPython({ title, package: wanted, name, module }: Unpacked) {
+export function unpackedPython({ title, packages: wanted, name, module }: Unpacked) {
   const folder = join(CACHE_FOLDER, name)
   /** Debian's Python, which its packages are built for, and the environment in which it finds them. */
   const python = { command: PYTHON, env: { PYTHONPATH: join(folder, PACKAGES_FOLDER) } }
@@ -44,7 +44,7 @@ export function unpackedPython({ title, package: wanted, name, module }: Unpacke
   }
   const component: Component = {
     title,
-    remedy: `apt-get download ${wanted} and what it needs, and unpack them with dpkg-deb -x into ${folder}`,
+    remedy: `apt-get download ${wanted.join(' ')} and what it needs, and unpack them with dpkg-deb -x into ${folder}`,
     isPresent,
     install: async () => {
       if (locate('apt-get') === undefined) throw new Error('this machine has no apt-get')
@@ -57,10 +57,11 @@ export function unpackedPython({ title, package: wanted, name, module }: Unpacke
   return { python, component }
 }
 
-/** It and what it needs, installed here or not, without what is no Python package: its code is imported, not run as a service. */
-async function packagesOf(wanted: string): Promise<string[]> {
+/** They and what they need, installed here or not, without what is no Python package: their code is imported, not run as a service. */
+async function packagesOf(wanted: readonly string[]): Promise<string[]> {
   const nothingInstalled = ['--option', 'Dir::State::status=/dev/null']
-  const simulate = ['--simulate', ...nothingInstalled, '--no-install-recommends', 'install', wanted]
+  const simulate = ['--simulate', ...nothingInstalled, '--no-install-recommends', 'install', ...wanted]
   const { stdout } = await runProcess('apt-get', simulate)
-  return [...stdout.matchAll(/^Inst (python3-\S+) \(/gm)].flatMap(([, name]) => name ?? [])
+  const installed = [...stdout.matchAll(/^Inst (\S+) \(/gm)].flatMap(([, name]) => name ?? [])
+  return installed.filter((name) => name.startsWith('python3-') || wanted.includes(name))
 }

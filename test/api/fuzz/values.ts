@@ -58,6 +58,7 @@ function plainValues(schema: Schema, known: Known, name: string): fc.Arbitrary<u
       return arrays(schema, known, name)
     case 'object':
       return objects(schema, known)
+    case undefined:
     default:
       return fc.jsonValue({ maxDepth: 2 })
   }

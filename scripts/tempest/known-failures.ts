@@ -1,0 +1,16 @@
+const GROUPS =
+  'Groups of volumes are not spoken: no backend takes a snapshot of several volumes at one moment.'
+const QOS = 'QoS specs are not spoken: no backend limits what a guest may read and write.'
+const METADEFS = 'Metadata definitions are not spoken: they are for forms in which users choose properties.'
+
+/** Why each test that fails does: a part of its name, and the reason. docs/tempest.md has the same. */
+export const KNOWN_FAILURES: Readonly<Record<string, string>> = {
+  ...{ GroupsTest: GROUPS, GroupsV314Test: GROUPS, GroupsV320Test: GROUPS, GroupTypesTest: GROUPS },
+  ...{ GroupTypeSpecsTest: GROUPS, GroupSnapshotsTest: GROUPS, GroupSnapshotsV319Test: GROUPS },
+  QosSpecsTestJSON: QOS,
+  ...{ MetadataNamespaceObjectsTest: METADEFS, MetadataNamespacePropertiesTest: METADEFS },
+  ...{ MetadataNamespaceTagsTest: METADEFS, MetadataNamespacesTest: METADEFS },
+  MetadataResourceTypesTest: METADEFS,
+  test_image_copy_image_import:
+    'The installation has one store: a copy into a store that has the image already is a conflict here, and nothing to do in Glance.',
+}
