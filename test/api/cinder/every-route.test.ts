@@ -7,6 +7,9 @@ import { collectRoutes, type Route } from '../fuzz/routes.ts'
 import { type Known, type Schema, valuesOf } from '../fuzz/values.ts'
 import { type CinderApi, NOWHERE, startCinder } from './cinder-api.ts'
 
+/** Hundreds of requests each. */
+const TIMEOUT_MS = 120_000
+
 type Ids = Readonly<Record<string, string>>
 
 interface Call {
@@ -19,30 +22,38 @@ interface Call {
 /** Their `:id` and `:name` are no resource of a project: a host, a project, a name. */
 const NO_RESOURCE = /^\/volume\/v3\/(?:os-quota-|os-hosts|capabilities|default-types)/
 
-test('What is not there is not found, at every route that names something', async () => {
-  const { api, calls } = await everyCall({ role: 'admin', idsOf: async () => ({}) })
-  const named = calls.filter(({ path }) => path.includes(NOWHERE) && !NO_RESOURCE.test(path))
-  const answers = await askAll(api, named)
-  expect(answers.length).toBeGreaterThan(100)
-  expect(answers.filter(({ status }) => status !== 404)).toEqual([])
-})
+test(
+  'What is not there is not found, at every route that names something',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const { api, calls } = await everyCall({ role: 'admin', idsOf: async () => ({}) })
+    const named = calls.filter(({ path }) => path.includes(NOWHERE) && !NO_RESOURCE.test(path))
+    const answers = await askAll(api, named)
+    expect(answers.length).toBeGreaterThan(100)
+    expect(answers.filter(({ status }) => status !== 404)).toEqual([])
+  },
+)
 
-test('What another project has is not found, at any route, and stays as it is', async () => {
-  const { api, calls, ids } = await everyCall({ role: 'member', idsOf: theirs })
-  const before = await contents(api)
-  const naming = calls.filter((call) => Object.values(ids).some((id) => JSON.stringify(call).includes(id)))
-  // Whoever has the key may accept a transfer: that is what it is for.
-  const answers = await askAll(
-    api,
-    naming.filter(({ path }) => !path.endsWith('/accept')),
-  )
-  expect(answers.filter(({ status }) => status === 404).length).toBeGreaterThan(50)
-  // What only administrators may do, nobody else is told whether there would be something to do it to.
-  expect(answers.filter(({ status }) => status !== 404 && status !== 403)).toEqual([])
-  expect(await contents(api)).toEqual(before)
-})
+test(
+  'What another project has is not found, at any route, and stays as it is',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const { api, calls, ids } = await everyCall({ role: 'member', idsOf: theirs })
+    const before = await contents(api)
+    const naming = calls.filter((call) => Object.values(ids).some((id) => JSON.stringify(call).includes(id)))
+    // Whoever has the key may accept a transfer: that is what it is for.
+    const answers = await askAll(
+      api,
+      naming.filter(({ path }) => !path.endsWith('/accept')),
+    )
+    expect(answers.filter(({ status }) => status === 404).length).toBeGreaterThan(50)
+    // What only administrators may do, nobody else is told whether there would be something to do it to.
+    expect(answers.filter(({ status }) => status !== 404 && status !== 403)).toEqual([])
+    expect(await contents(api)).toEqual(before)
+  },
+)
 
-test('A reader changes nothing: every route that would is forbidden', async () => {
+test('A reader changes nothing: every route that would is forbidden', { timeout: TIMEOUT_MS }, async () => {
   const { api, calls } = await everyCall({ role: 'reader', idsOf: theirs })
   const before = await contents(api)
   const changes = calls.filter(({ method }) => method !== 'GET')

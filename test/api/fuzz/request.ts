@@ -62,7 +62,9 @@ export function requests(route: Route, pool: Pool): fc.Arbitrary<FuzzedRequest> 
       fc.nat(),
     )
     .map(([{ path, query: given, headers: sent, body }, wrong, junk, at]) => {
-      const search = new URLSearchParams(wrong === 'query' ? { ...given, [`q${at}`]: JSON.stringify(junk) } : given)
+      const search = new URLSearchParams(
+        wrong === 'query' ? { ...given, [`q${at}`]: JSON.stringify(junk) } : given,
+      )
       const altered = wrong === 'field' ? withJunk(body, junk, at) : body
       const text =
         route.url.endsWith('/file') || route.url.endsWith('/stage') ? BYTES : JSON.stringify(altered)
