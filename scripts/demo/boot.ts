@@ -4,7 +4,7 @@ import { runProcess } from '../../block-io/process.ts'
 import type { SourceImage } from './source-image.ts'
 
 /** Software emulation on a slow and busy machine. */
-const BOOT_TIMEOUT_MS = 120_000
+const BOOT_TIMEOUT_MS = 300_000
 const UP = 'BOOT-OK'
 
 export interface Boot {
