@@ -13,7 +13,6 @@ export async function createVolumeType(
     description: string | null
     isPublic: boolean
     extraSpecs: ExtraSpecs
-    projectId: string
   },
 ): Promise<VolumeTypeRow> {
   return database.transaction().execute(async (tx) => {
@@ -29,10 +28,6 @@ export async function createVolumeType(
       updatedAt: null,
     }
     await tx.insertInto('volumeTypes').values(row).execute()
-    if (!type.isPublic) {
-      const access = { volumeTypeId: row.id, projectId: type.projectId }
-      await tx.insertInto('volumeTypeAccess').values(access).execute()
-    }
     return row
   })
 }
@@ -41,7 +36,7 @@ export async function createVolumeType(
 export async function updateVolumeType(
   database: Database,
   id: string,
-  change: { name?: string; description?: string | null; isPublic?: boolean },
+  change: { name?: string; description?: string; isPublic?: boolean },
 ): Promise<VolumeTypeRow> {
   return database.transaction().execute(async (tx) => {
     const row = await requireVolumeType(tx, id, undefined)

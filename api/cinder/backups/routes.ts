@@ -26,8 +26,13 @@ const UPDATE = z.strictObject({
 const BACKUPS: ListKind = {
   table: 'backups',
   sortColumns: {
-    ...{ id: 'id', name: 'name', status: 'status', size: 'sizeBytes', volume_id: 'volumeId' },
-    ...{ created_at: 'createdAt', updated_at: 'updatedAt', data_timestamp: 'dataTimestamp' },
+    ...{ id: 'id', name: 'name', display_name: 'name', status: 'status', size: 'sizeBytes' },
+    ...{
+      volume_id: 'volumeId',
+      created_at: 'createdAt',
+      updated_at: 'updatedAt',
+      data_timestamp: 'dataTimestamp',
+    },
     ...{ container: 'target', user_id: 'userId', project_id: 'projectId', snapshot_id: 'snapshotId' },
   },
   filters: {

@@ -28,7 +28,9 @@ const ACCEPT = z.strictObject({ accept: z.strictObject({ auth_key: z.string().mi
 
 const TRANSFERS: ListKind = {
   table: 'volumeTransfers',
-  sortColumns: { id: 'id', name: 'name', volume_id: 'volumeId', created_at: 'createdAt' },
+  sortColumns: {
+    ...{ id: 'id', name: 'name', display_name: 'name', volume_id: 'volumeId', created_at: 'createdAt' },
+  },
   filters: { id: equals('id'), name: equals('name'), volume_id: equals('volumeId') },
 }
 

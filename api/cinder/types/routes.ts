@@ -94,7 +94,6 @@ function changeRoutes(app: App, context: ApiContext): void {
         description: type.description ?? null,
         isPublic: isPublic == null || booleanOf('is_public', isPublic),
         extraSpecs: type.extra_specs ?? {},
-        projectId: callerOf(request).projectId,
       })
       return { volume_type: newTypeView(request, row) }
     },
@@ -104,11 +103,12 @@ function changeRoutes(app: App, context: ApiContext): void {
     { config: ADMIN, schema: { tags, summary: 'Change a volume type', params: ID_PARAMS, body: UPDATE } },
     async (request) => {
       const { name, description, is_public: isPublic } = request.body.volume_type
-      if (name == null && description === undefined && isPublic == null)
+      // cinderclient names all it could change, and what it leaves alone is null.
+      if (name == null && description == null && isPublic == null)
         throw new Fault(400, 'Expected a name, a description or is_public, got none.')
       const row = await updateVolumeType(database, request.params.id, {
         ...(name == null ? {} : { name: named(name) }),
-        ...(description === undefined ? {} : { description }),
+        ...(description == null ? {} : { description }),
         ...(isPublic == null ? {} : { isPublic: booleanOf('is_public', isPublic) }),
       })
       return { volume_type: changedTypeView(request, row) }

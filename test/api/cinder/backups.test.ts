@@ -41,6 +41,8 @@ test('A backup is made, shown, renamed and deleted', async () => {
     backups: [{ description: 'd', metadata: { c: 'd' } }],
     count: 1,
   })
+  // The older word, which cinderclient sends when it sorts by name.
+  await api.ok(200, 'GET', '/backups/detail?sort=display_name:asc')
   await api.end(await api.call('DELETE', `/backups/${backup.id}`))
   await api.refused(404, 'GET', `/backups/${backup.id}`)
 })

@@ -25,7 +25,7 @@ test.for(['/os-volume-transfer', '/volume-transfers'])(
       volume: { status: 'awaiting-transfer' },
     })
     await api.refused(400, 'POST', path, { transfer: { volume_id } })
-    expect(await api.ok(200, 'GET', `${path}/detail`)).toMatchObject({
+    expect(await api.ok(200, 'GET', `${path}/detail?sort=display_name:asc`)).toMatchObject({
       transfers: [{ id: transfer.id, name: 't', volume_id, source_project_id: 'p1', accepted: false }],
     })
     expect(await api.ok(200, 'GET', `${path}/${transfer.id}`)).not.toHaveProperty('transfer.auth_key')

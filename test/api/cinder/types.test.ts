@@ -22,11 +22,14 @@ test('A type is created, renamed, and deleted when no volume has it', async () =
     await api.refused(400, 'POST', '/types', { volume_type: wrong })
   await api.ok(202, 'DELETE', `/types/${id}/extra_specs/a`)
   const volumeId = await api.volume({ volume_type: 'ssd' })
-  await api.ok(200, 'PUT', `/types/${id}`, { volume_type: { name: 'nvme', is_public: 'True' } })
+  const rename = { name: 'nvme', description: null, is_public: 'True' }
+  expect(await api.ok(200, 'PUT', `/types/${id}`, { volume_type: rename })).toMatchObject({
+    volume_type: { name: 'nvme', description: 'fast' },
+  })
   expect(await api.ok(200, 'GET', `/volumes/${volumeId}`)).toMatchObject({
     volume: { volume_type: 'nvme', volume_type_id: id },
   })
-  await api.refused(400, 'PUT', `/types/${id}`, { volume_type: {} })
+  await api.refused(400, 'PUT', `/types/${id}`, { volume_type: { name: null, description: null } })
   await api.refused(409, 'PUT', `/types/${id}`, { volume_type: { name: '__DEFAULT__' } })
   await api.refused(400, 'DELETE', `/types/${id}`)
   await api.end(await api.call('DELETE', `/volumes/${volumeId}`))
@@ -62,6 +65,9 @@ test('A type that is not public is for the projects that were let in', async () 
   expect(await names('is_public=None&sort=name:asc')).toEqual(['__DEFAULT__', 'secret'])
   const act = (name: string, project = 'p2') =>
     api.call('POST', `/types/${id}/action`, { [name]: { project } })
+  // Not even the project of the administrator who made it.
+  expect(await api.ok(200, 'GET', `/types/${id}/os-volume-type-access`)).toEqual({ volume_type_access: [] })
+  expect(await act('addProjectAccess', 'p1')).toMatchObject({ status: 202 })
   expect(await act('addProjectAccess')).toMatchObject({ status: 202 })
   expect(await act('addProjectAccess')).toMatchObject({ status: 409 })
   expect(await api.ok(200, 'GET', `/types/${id}/os-volume-type-access`)).toEqual({
