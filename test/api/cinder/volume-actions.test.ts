@@ -80,10 +80,12 @@ test('A volume becomes an image, which is told at once', async () => {
 test('A volume gets an image’s bytes and is told apart by its image metadata', async () => {
   const api = await startCinder()
   const imageId = await withImage(api)
+  const properties = JSON.stringify({ hw_disk_bus: 'scsi', image_id: 'of a liar' })
+  await api.database.updateTable('images').set({ metadata: properties }).execute()
   const id = await api.volume({ imageRef: imageId })
   expect(await shown(api, id)).toMatchObject({
     bootable: 'true',
-    volume_image_metadata: { image_id: imageId },
+    volume_image_metadata: { image_id: imageId, hw_disk_bus: 'scsi' },
   })
   const set = await act(api, id, 'os-set_image_metadata', { metadata: { os_distro: 'debian' } })
   expect(set).toMatchObject({ status: 200, body: { metadata: { os_distro: 'debian' } } })
