@@ -20,6 +20,9 @@ export function placeNames(config: Config): PlaceNames {
     keepingBackends: Object.entries(config.backends)
       .filter(([, { keepBackupSnapshots = true }]) => keepBackupSnapshots)
       .map(([name]) => name),
+    guestBackends: Object.entries(config.backends)
+      .filter(([, backend]) => backend.driver !== 'file' || backend.guestSockets !== undefined)
+      .map(([name]) => name),
     overcommitRatios: Object.fromEntries(
       Object.entries(config.backends).map(([name, { overcommitRatio = OVERCOMMIT_RATIO }]) => [
         name,

@@ -7,6 +7,8 @@ export interface PlaceNames {
   readonly targets: readonly string[]
   /** Backends where the snapshot of a volume's newest backup is kept for the next one. */
   readonly keepingBackends?: readonly string[]
+  /** Backends that ask the guest that has a volume open. */
+  readonly guestBackends?: readonly string[]
   /** Backend -> how many times its size may be promised to volumes, which only take what is written to them. Default: once. */
   readonly overcommitRatios?: Readonly<Record<string, number>>
   /** Backend -> what Cinder's scheduler and clients are told of it. */

@@ -24,6 +24,8 @@ export interface ConnectionInfo {
 interface Wanted {
   readonly volumeId: string
   readonly guest: string | null | undefined
+  /** Whose attachment it is: the guest's name as well, where guests are asked. */
+  readonly instanceId?: string | null
   readonly mode: 'rw' | 'ro'
 }
 
@@ -32,10 +34,10 @@ export async function connect(
   context: ApiContext,
   reply: FastifyReply,
   actor: Actor,
-  { volumeId, guest, mode }: Wanted,
+  { volumeId, guest, instanceId, mode }: Wanted,
 ): Promise<ConnectionInfo> {
   const has = await attachmentOf(context.database, volumeId)
-  const wanted = has?.guest ?? guest
+  const wanted = has?.guest ?? guest ?? ((await asksGuests(context, volumeId)) ? instanceId : undefined)
   const named = wanted != null && isGuestName(wanted) ? { guest: wanted } : {}
   const accepted = await requestAttachment(context.database, actor, volumeId, named)
   start(context, reply, accepted)
@@ -52,6 +54,15 @@ export async function connect(
       discard: true,
     },
   }
+}
+
+async function asksGuests({ database, places }: ApiContext, volumeId: string): Promise<boolean> {
+  const volume = await database
+    .selectFrom('volumes')
+    .select('backend')
+    .where('id', '=', volumeId)
+    .executeTakeFirst()
+  return volume !== undefined && places.guestBackends?.includes(volume.backend) === true
 }
 
 /** Takes the volume back. Resolves to the operation's id, or undefined when nobody had it. */

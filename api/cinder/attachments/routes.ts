@@ -144,8 +144,8 @@ async function initialize(
   actor: Actor,
   connector: z.infer<typeof CONNECTOR>,
 ): Promise<void> {
-  const guest = connector.guest ?? row.instanceId
-  const info = await connect(context, reply, actor, { volumeId: row.volumeId, guest, mode: row.mode })
+  const { volumeId, instanceId, mode } = row
+  const info = await connect(context, reply, actor, { volumeId, guest: connector.guest, instanceId, mode })
   await noteConnection(context.database, row.id, {
     ...(row.status === 'attached' ? {} : { status: 'attaching' as const }),
     connector: JSON.stringify(connector),

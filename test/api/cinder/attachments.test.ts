@@ -149,3 +149,27 @@ test('A connection that fails leaves the volume available', async () => {
   })
   expect(await statusOf(api, volume_uuid)).toBe('available')
 })
+
+test.for([
+  { guestBackends: [], guest: undefined },
+  { guestBackends: ['local'], guest: NOWHERE },
+])('The instance is the guest that is asked only where guests are asked: $guestBackends', async (row) => {
+  const { guestBackends, guest } = row
+  const places = {
+    backends: ['local'],
+    stores: ['files'],
+    targets: ['disk'],
+    cinderTargets: {},
+    guestBackends,
+  }
+  const api = await startCinder({ places })
+  const volume_uuid = await api.volume()
+  const attachment = { volume_uuid, instance_uuid: NOWHERE, connector: { host: 'h' } }
+  await answered(api, 'attach-volume', api.call('POST', '/attachments', { attachment }))
+  const { spec } = await api.database
+    .selectFrom('operations')
+    .select('spec')
+    .where('kind', '=', 'attach-volume')
+    .executeTakeFirstOrThrow()
+  expect((JSON.parse(spec) as { guest?: string }).guest).toBe(guest)
+})
