@@ -252,6 +252,8 @@ export const LIMITS = {
   exportEndMs: 500,
   /** Extents of one answer that are kept in memory; what lies behind counts as data. */
   extentsMax: 262_144,
+  /** What a connection to S3 reads at a time. */
+  s3ReadBytes: 256 * KiB,
   /** Requests to a target in flight for lists, small objects and deletions; restores reach their plateau with 12 to 16. */
   targetRequests: 16,
   /** Chunks in work per worker thread of a backup or restore, each with two buffers of a chunk: 8 in flight with two threads. */
@@ -260,8 +262,6 @@ export const LIMITS = {
   readsPerThread: 2,
   /** Short-lived objects of a worker thread hold buffers outside the heap: collecting them early saves 100 MiB of a process. */
   threadYoungHeapMiB: 2,
-  /** A thread's garbage is collected after so many chunks. */
-  chunksPerCollection: 4,
   /** A worker thread that has not put an operation's work away by then is ended. */
   threadStopMs: 2_000,
   /** Index pages filled at the same time, so that a sparse volume, with few chunks per page, keeps all threads busy. */

@@ -1,11 +1,9 @@
 /** The thread's side of a pool: opens jobs, works on their tasks until told to close them, and then closes what they had opened. */
 import { parentPort } from 'node:worker_threads'
 import { DriverError } from '../../domain/errors.ts'
-import { createGarbageCollector } from './collect-garbage.ts'
 import type { FromThread, OpenJob, PlainError, ToThread } from './messages.ts'
 
 const jobs = new Map<number, ReturnType<typeof serve>>()
-const collectGarbage = createGarbageCollector()
 
 parentPort?.on('message', (message: ToThread) => {
   if (message.type === 'open') jobs.set(message.job, serve(message.moduleUrl, message.data))
@@ -34,7 +32,6 @@ function serve(moduleUrl: string, data: unknown) {
     } catch (error) {
       answer({ type: 'failed', ticket, error: asPlain(error) })
     }
-    collectGarbage()
   }
 
   return {

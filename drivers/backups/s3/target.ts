@@ -9,6 +9,7 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3'
+import { release } from '../../../backup-format/release.ts'
 import type { BackupTarget, StoredObject } from '../../../backup-format/target.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
@@ -156,7 +157,10 @@ async function readBody(body: unknown, length: number, into?: Buffer): Promise<B
   const bytes = fits ? into.subarray(0, length) : Buffer.allocUnsafeSlow(length)
   let filled = 0
   if (body instanceof Readable) {
-    body.on('data', (piece: Buffer) => (filled += piece.copy(bytes, filled)))
+    body.on('data', (piece: Buffer) => {
+      filled += piece.copy(bytes, filled)
+      release(piece)
+    })
     await finished(body)
   }
   if (filled === length) return bytes
