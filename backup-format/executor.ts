@@ -5,7 +5,8 @@
 import { extname } from 'node:path'
 import { LIMITS } from '../domain/limits.ts'
 import { createLine } from './line.ts'
-import { pickThreads } from './threads/pool.ts'
+import { pickThread } from './threads/pool.ts'
+import type { Thread, ThreadJob } from './threads/thread.ts'
 
 export interface Executor<Task, Result> {
   readonly capacity: number
@@ -31,23 +32,32 @@ export function inlineExecutor<Task, Result>(
   }
 }
 
-/** `module` is a file beside this one that exports `open` (see threads/messages.ts), without its ending: `.ts` from source, `.js` once compiled. */
+/**
+ * `module` is a file beside this one that exports `open` (see threads/messages.ts), without its ending: `.ts` from source, `.js` once compiled. A
+ * thread is taken when there is more to do than those before it can begin with: for a backup that finds nothing changed, none.
+ */
 export function threadExecutor<Task, Result>(
   module: string,
   data: unknown,
   threads: number,
 ): Executor<Task, Result> {
   const url = new URL(`./${module}${extname(import.meta.url)}`, import.meta.url).href
-  const jobs = pickThreads(threads).map((thread) => thread.open(url, data))
-  const capacity = jobs.length * LIMITS.chunksPerThread
+  const taken = new Set<Thread>()
+  const jobs: ThreadJob[] = []
+  const idlest = () => {
+    const [job] = jobs.toSorted((one, other) => one.busy() - other.busy())
+    if (job !== undefined && (job.busy() === 0 || jobs.length === threads)) return job
+    const thread = pickThread(taken)
+    taken.add(thread)
+    const opened = thread.open(url, data)
+    jobs.push(opened)
+    return opened
+  }
+  const capacity = threads * LIMITS.chunksPerThread
   const line = createLine(capacity)
   return {
     capacity,
-    run: (task) =>
-      line.pass(async () => {
-        const idlest = jobs.reduce((best, job) => (job.busy() < best.busy() ? job : best))
-        return (await idlest.run(task)) as Result
-      }),
+    run: (task) => line.pass(async () => (await idlest().run(task)) as Result),
     close: async () => {
       await Promise.all(jobs.map((job) => job.close()))
     },

@@ -10,12 +10,13 @@ const THREADS_MAX = Math.max(LIMITS.backupThreads, Math.min(LIMITS.threadsMax, a
 
 const threads = new Set<Thread>()
 
-/** The threads with the fewest jobs; new ones as long as none is without a job. At most THREADS_MAX. */
-export function pickThreads(count: number): Thread[] {
-  const idle = [...threads].filter(({ jobs }) => jobs === 0).length
-  const missing = Math.min(count - idle, THREADS_MAX - threads.size)
-  for (let started = 0; started < missing; started += 1) {
-    threads.add(new Thread((thread) => threads.delete(thread)))
-  }
-  return [...threads].toSorted((one, other) => one.jobs - other.jobs).slice(0, count)
+/** One that has no job, started if there is none; where there are as many as there may be, the one with the fewest. None of `taken`. */
+export function pickThread(taken: ReadonlySet<Thread>): Thread {
+  const [best] = [...threads]
+    .filter((thread) => !taken.has(thread))
+    .toSorted((one, other) => one.jobs - other.jobs)
+  if (best !== undefined && (best.jobs === 0 || threads.size >= THREADS_MAX)) return best
+  const thread = new Thread((ended) => threads.delete(ended))
+  threads.add(thread)
+  return thread
 }

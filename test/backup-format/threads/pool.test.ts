@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { pickThreads } from '../../../backup-format/threads/pool.ts'
-import type { ThreadJob } from '../../../backup-format/threads/thread.ts'
+import { pickThread } from '../../../backup-format/threads/pool.ts'
+import type { Thread, ThreadJob } from '../../../backup-format/threads/thread.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import type { SampleTask } from './sample-job.ts'
 
@@ -12,6 +12,7 @@ const MODULE_URL = new URL('./sample-job.ts', import.meta.url).href
 let folder: string
 let log: string
 const jobs: ThreadJob[] = []
+let last: Thread | undefined
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'volflow-threads-'))
@@ -39,7 +40,7 @@ test('there are never more of them than the limit says', async () => {
 
 test('closing gives up what is in work, closes what was opened, and leaves others alone', async () => {
   const [given] = open(1)
-  const [kept] = sameThread()
+  const kept = openBeside()
   const waiting = run(given, 'wait')
   const refused = expect(waiting).rejects.toThrow('abort')
   await given?.close()
@@ -64,7 +65,7 @@ test.each<SampleTask>(['crash', 'ignore the end'])(
   'a thread that is lost (%s) fails all that was in work there for now, and is replaced',
   async (task) => {
     const [culprit] = open(1)
-    const [other] = sameThread()
+    const other = openBeside()
     const lost = [run(culprit, task), run(other, 'wait')]
     const failures = lost.map((work) => expect(work).rejects.toThrow())
     await culprit?.close()
@@ -76,17 +77,25 @@ test.each<SampleTask>(['crash', 'ignore the end'])(
 )
 
 function open(count: number, failing = false): ThreadJob[] {
-  const opened = pickThreads(count).map((thread) => thread.open(MODULE_URL, { log, failing }))
-  jobs.push(...opened)
-  return opened
+  const taken = new Set<Thread>()
+  return Array.from({ length: count }, () => {
+    const thread = pickThread(taken)
+    taken.add(thread)
+    return openOn(thread, failing)
+  })
 }
 
-/** Opens a job on the thread that has one, by taking the others away. */
-function sameThread(): ThreadJob[] {
-  const [busiest] = pickThreads(LIMITS.threadsMax).toReversed()
-  const job = busiest?.open(MODULE_URL, { log })
-  if (job !== undefined) jobs.push(job)
-  return job === undefined ? [] : [job]
+/** Another job on the thread of the one that was opened last. */
+function openBeside(): ThreadJob {
+  if (last === undefined) throw new Error('Expected a job')
+  return openOn(last, false)
+}
+
+function openOn(thread: Thread, failing: boolean): ThreadJob {
+  last = thread
+  const job = thread.open(MODULE_URL, { log, failing })
+  jobs.push(job)
+  return job
 }
 
 async function run(job: ThreadJob | undefined, task: SampleTask): Promise<unknown> {
