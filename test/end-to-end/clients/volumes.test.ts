@@ -37,9 +37,11 @@ async function changeVolume(cloud: Cloud): Promise<void> {
   const made = await json`openstack volume create --size 1 --description first --property a=b data`
   expect(made).toMatchObject({
     ...{ status: 'creating', size: 1, properties: { a: 'b' }, bootable: 'false' },
-    'os-vol-host-attr:host': 'volflow@files#files',
   })
   await cloud.reaches('volumes', made.id, 'available')
+  expect(await json`openstack volume show data`).toMatchObject({
+    'os-vol-host-attr:host': 'volflow@files#files',
+  })
   expect(await json`openstack volume list --long --name data --status available`).toMatchObject([
     { ID: made.id, Size: 1, Properties: { a: 'b' } },
   ])
