@@ -1,6 +1,7 @@
 import { ceph } from './ceph.ts'
 import { cinder } from './cinder.ts'
 import { debianImage } from './debian-image.ts'
+import { gophercloud } from './gophercloud.ts'
 import { openstackClients } from './openstack-clients.ts'
 import { postgres } from './postgres.ts'
 import { pythonReader } from './python.ts'
@@ -18,6 +19,7 @@ export const COMPONENTS = [
   ceph,
   cinder,
   openstackClients,
+  gophercloud,
   pythonReader,
   debianImage,
 ]

@@ -19,6 +19,15 @@ export async function goInstall(packageAtVersion: string, program: string): Prom
   })
 }
 
+/** Builds the program of a module of ours, in `folder`, as its go.sum says, into the cache. */
+export async function goBuild(folder: string, program: string): Promise<void> {
+  const go = locate('go') ?? (await downloadGo())
+  await withStagingFolder(async (staging) => {
+    await runInstaller(go, ['-C', folder, 'build', '-mod=readonly', '-o', join(staging, program), '.'])
+    await publishProgram(staging, program)
+  })
+}
+
 export function goRemedy(packageAtVersion: string): string {
   return `GOBIN=${CACHE_BIN} go install ${packageAtVersion} (Go 1.26 is at https://go.dev/dl)`
 }
