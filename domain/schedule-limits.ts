@@ -32,6 +32,7 @@ export const SCHEDULE_LIMITS = {
   scheduleStartBatch: 50,
   /** A run by hand whose process died before it got to all volumes is given up. */
   scheduleManualRunMs: 60_000,
+  scheduleAlarmMaxSeconds: 10 * 366 * 86_400,
   /** Of each rule. */
   retentionCountMax: 10_000,
   retentionWithinMaxSeconds: 100 * 366 * 86_400,

@@ -59,7 +59,7 @@ const CHANGEABLE = {
   alarmAfterSeconds: z
     .int()
     .min(LIMITS.scheduleIntervalMinSeconds)
-    .max(LIMITS.retentionWithinMaxSeconds)
+    .max(LIMITS.scheduleAlarmMaxSeconds)
     .nullable()
     .exactOptional()
     .describe(

@@ -104,7 +104,8 @@ function matches(eb: Builder, condition: ImageCondition): Expression<SqlBool> {
     case 'text':
       return eb(condition.column, 'in', condition.values as string[] as never[])
     case 'number':
-      return eb(condition.column, condition.comparison, condition.value)
+      // PostgreSQL takes a bare parameter for what the column is, and refuses one that is larger than an integer.
+      return eb(condition.column, condition.comparison, sql<number>`cast(${condition.value} as bigint)`)
     case 'time':
       return eb(secondOf(condition.column), condition.comparison, condition.value)
     case 'tag':

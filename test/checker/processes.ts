@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { readdir, readFile, readlink } from 'node:fs/promises'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface FoundProcess {
   readonly pid: number
@@ -13,6 +14,7 @@ export interface FoundProcess {
 
 /** Programs that `volflow up` keeps running; everything else below it belongs to an operation. */
 const SERVICES = ['node', 'temporal']
+const SHORT_CALL_MS = 10_000
 
 /** Processes with one of the folders on their command line, as working directory, or with open files below it; never ourselves. */
 export async function processesUnder(folders: readonly string[]): Promise<FoundProcess[]> {
@@ -23,36 +25,48 @@ export async function processesUnder(folders: readonly string[]): Promise<FoundP
   return found.filter((one) => one !== undefined)
 }
 
-/** Which of them should not be there: all when stopped; else all that are not services below `runningPid`. */
+/**
+ * Which of them should not be there: all when stopped; else all that are not services below `runningPid`. A service's own child may
+ * be a short call, such as one that asks for the free space, which ends if it is given a moment.
+ */
 export async function checkProcesses(folders: readonly string[], runningPid?: number): Promise<string[]> {
-  const found = await processesUnder(folders)
-  return found
-    .filter((one) => runningPid === undefined || !isService(one, found, runningPid))
-    .map(
-      ({ pid, command, because }) => `process ${pid} is left: ${command.join(' ')} (${because.join('; ')})`,
-    )
+  const deadlineMs = Date.now() + SHORT_CALL_MS
+  for (;;) {
+    const found = await processesUnder(folders)
+    const left = found.filter((one) => runningPid === undefined || !isService(one, found, runningPid))
+    const mayEnd = runningPid !== undefined && left.every((one) => isBelow(one, found, runningPid))
+    if (left.length === 0 || !mayEnd || Date.now() > deadlineMs)
+      return left.map(
+        ({ pid, command, because }) => `process ${pid} is left: ${command.join(' ')} (${because.join('; ')})`,
+      )
+    await sleep(100)
+  }
 }
 
 function isService(one: FoundProcess, all: readonly FoundProcess[], runningPid: number): boolean {
   if (one.pid === runningPid) return true
-  if (!SERVICES.includes(basename(one.command[0] ?? ''))) return false
+  return SERVICES.includes(basename(one.command[0] ?? '')) && isBelow(one, all, runningPid)
+}
+
+function isBelow(one: FoundProcess, all: readonly FoundProcess[], runningPid: number): boolean {
   for (let current: FoundProcess | undefined = one; current !== undefined;) {
-    const { pid, parentPid }: FoundProcess = current
-    if (pid === runningPid || parentPid === runningPid) return true
+    const { parentPid }: FoundProcess = current
+    if (parentPid === runningPid) return true
     current = all.find((other) => other.pid === parentPid)
   }
   return false
 }
 
 async function inspect(pid: number, folders: readonly string[]): Promise<FoundProcess | undefined> {
-  const isBelow = (path: string) => folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
+  const isInside = (path: string) =>
+    folders.some((folder) => path === folder || path.startsWith(`${folder}/`))
   const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').slice(0, -1)
   const because = command.some((word) => folders.some((folder) => word.includes(folder)))
     ? ['command line']
     : []
   const cwd = await readlink(`/proc/${pid}/cwd`).catch(() => '')
-  if (isBelow(cwd)) because.push(`works in ${cwd}`)
-  because.push(...(await openFiles(pid)).filter(isBelow).map((path) => `has ${path} open`))
+  if (isInside(cwd)) because.push(`works in ${cwd}`)
+  because.push(...(await openFiles(pid)).filter(isInside).map((path) => `has ${path} open`))
   if (because.length === 0) return undefined
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   // A zombie has ended; its parent has not been told yet.

@@ -30,9 +30,8 @@ test('who follows the events sees every change once, although control worker and
     [1 / 4, 'control-worker'],
     [1 / 2, 'api'],
   ] as const) {
-    const pid = await installation.servicePid(service)
     await until(`${part} is uploaded`, () => proxy.upBytes - upBefore > DATA_BYTES * part)
-    process.kill(pid, 'SIGKILL')
+    process.kill(await installation.servicePid(service), 'SIGKILL')
   }
   await ended(installation, backup)
   await until(

@@ -173,12 +173,16 @@ export class Installation implements AsyncDisposable {
     await this.#end(() => tree.forEach(({ pid }) => killIfThere(pid)))
   }
 
+  /** One that was killed a moment ago is waited for: it is started again. */
   async servicePid(service: 'data-worker' | 'control-worker' | 'api' | 'temporal'): Promise<number> {
     const pattern = service === 'temporal' ? / server start-dev / : new RegExp(`main\\.ts ${service} `)
-    const found = (await processTree(this.upPid)).filter(({ command }) => pattern.test(command))
-    if (found.length !== 1 || found[0] === undefined)
-      throw new Error(`Expected one ${service}, found ${found.length}`)
-    return found[0].pid
+    const deadlineMs = Date.now() + READY_TIMEOUT_MS
+    for (;;) {
+      const found = (await processTree(this.upPid)).filter(({ command }) => pattern.test(command))
+      if (found.length === 1 && found[0] !== undefined) return found[0].pid
+      if (Date.now() > deadlineMs) throw new Error(`Expected one ${service}, found ${found.length}`)
+      await sleep(50)
+    }
   }
 
   /** For the checker. */

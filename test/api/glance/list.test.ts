@@ -54,6 +54,9 @@ test('Filters narrow the list, and several are all meant', async () => {
   expect(await asked('?min_disk=5')).toEqual(['b,c'])
   expect(await asked('?min_disk_max=4&min_disk_min=1')).toEqual(['a'])
   expect(await asked('?size_min=1')).toEqual([])
+  expect(
+    await asked('?min_disk_min=999999999999999&min_ram_min=999999999999999&size_min=999999999999999'),
+  ).toEqual([])
   expect(await asked('?status=queued&owner=p1')).toEqual(['a', 'b,c', 'f'])
   expect(await asked('?status=active')).toEqual([])
   expect(await asked('?os_type=linux')).toEqual(['a'])
