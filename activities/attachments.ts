@@ -9,11 +9,12 @@ type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: 
 export function createAttachmentActivities(deps: ActivityDependencies) {
   const backend = (name: string) => place(deps.backends, 'backend', name)
   return {
-    /** The connection is JSON for qemu's `-blockdev`. */
-    attachVolume: (input: Input<'attach-volume'>): Promise<{ connection: string }> =>
+    /** The connection is JSON for qemu's `-blockdev`; `connectionInfo` is JSON as Cinder gives it, where its driver gives another. */
+    attachVolume: (input: Input<'attach-volume'>): Promise<{ connection: string; connectionInfo?: string }> =>
       attempted(deps.database, input.operationId, async () => {
-        const { blockdev } = await backend(input.backend).attachVolume(input)
-        return { connection: JSON.stringify(blockdev) }
+        const { blockdev, connectionInfo } = await backend(input.backend).attachVolume(input)
+        const ofCinder = connectionInfo && { connectionInfo: JSON.stringify(connectionInfo) }
+        return { connection: JSON.stringify(blockdev), ...ofCinder }
       }),
 
     detachVolume: (input: Input<'detach-volume'>): Promise<void> =>

@@ -38,4 +38,6 @@ export const rbdBackend = {
   ...rbdPool,
   /** So many images may lie under a clone; a deeper one is copied instead. */
   cloneDepthMax: z.int().min(1).max(16).optional(),
+  /** Under which libvirt has the user's key: the default is the cluster's id. */
+  secretUuid: z.guid().optional(),
 }

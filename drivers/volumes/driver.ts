@@ -1,3 +1,4 @@
+import type { ConnectionInfo } from '../../domain/connections.ts'
 import type { Blockdev, ByteRange, OpenDevice } from '../../block-io/device.ts'
 import type { CloneSource } from '../images/driver.ts'
 import type { Inventory } from '../inventory.ts'
@@ -86,9 +87,12 @@ export interface VolumeDriver {
   extendVolume(volume: { volumeId: string; sizeBytes: number } & InUse): Promise<void>
   /**
    * What a guest's qemu opens, to write the volume from now on; asked for again before each start of the guest. Repeatable, also
-   * while that guest has it open. Anybody else has it open: `inUse`.
+   * while that guest has it open. Anybody else has it open: `inUse`. `connectionInfo` is what Cinder's driver of this kind tells a
+   * compute service, where there is one.
    */
-  attachVolume(volume: { volumeId: string } & InUse): Promise<{ blockdev: Blockdev }>
+  attachVolume(
+    volume: { volumeId: string } & InUse,
+  ): Promise<{ blockdev: Blockdev; connectionInfo?: ConnectionInfo }>
   /** Somebody still has it open for writing: `inUse`. */
   detachVolume(volume: { volumeId: string }): Promise<void>
   /**

@@ -139,6 +139,6 @@ export function poolSpec({ pool, namespace }: RbdPlaceToCheck): string {
   return namespace === undefined ? pool : `${pool}/${namespace}`
 }
 
-function imageSpec(place: RbdPlaceToCheck, image: string): string {
+export function imageSpec(place: RbdPlaceToCheck, image: string): string {
   return `${poolSpec(place)}/${image}`
 }

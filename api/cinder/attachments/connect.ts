@@ -4,6 +4,7 @@ import { attachmentOf } from '../../../database/attachments.ts'
 import type { Actor } from '../../../database/operations/accept.ts'
 import { requestAttachment, requestDetachment } from '../../../database/requests/attachments.ts'
 import { BLOCK_STORAGE_LIMITS } from '../../../domain/block-storage-limits.ts'
+import type { ConnectionInfo } from '../../../domain/connections.ts'
 import { isGuestName } from '../../../domain/guests.ts'
 import type { ApiContext } from '../../context.ts'
 import { ended } from '../ended.ts'
@@ -16,9 +17,15 @@ export const CONNECTOR = z
     error: `at most ${BLOCK_STORAGE_LIMITS.connectorLengthMax} letters of JSON`,
   })
 
-export interface ConnectionInfo {
+export interface CinderConnection {
   readonly driver_volume_type: string
   readonly data: Readonly<Record<string, unknown>>
+}
+
+/** Of the operation. */
+interface Result {
+  readonly connection?: string
+  readonly connectionInfo?: string
 }
 
 interface Wanted {
@@ -35,7 +42,7 @@ export async function connect(
   reply: FastifyReply,
   actor: Actor,
   { volumeId, guest, instanceId, mode }: Wanted,
-): Promise<ConnectionInfo> {
+): Promise<CinderConnection> {
   const has = await attachmentOf(context.database, volumeId)
   const wanted = has?.guest ?? guest ?? ((await asksGuests(context, volumeId)) ? instanceId : undefined)
   const named = wanted != null && isGuestName(wanted) ? { guest: wanted } : {}
@@ -43,17 +50,13 @@ export async function connect(
   start(context, reply, accepted)
   const { projectId } = actor
   const { result } = await ended(context, { operationId: accepted.operationId ?? '', projectId })
-  const { connection = 'null' } = JSON.parse(result ?? '{}') as { connection?: string }
-  return {
-    driver_volume_type: 'blockdev',
-    data: {
-      blockdev: JSON.parse(connection) as unknown,
-      access_mode: mode,
-      encrypted: false,
-      qos_specs: null,
-      discard: true,
-    },
+  const { connection = 'null', connectionInfo } = JSON.parse(result ?? '{}') as Result
+  const common = { access_mode: mode, encrypted: false, qos_specs: null, discard: true }
+  if (connectionInfo !== undefined) {
+    const { driverVolumeType, data } = JSON.parse(connectionInfo) as ConnectionInfo
+    return { driver_volume_type: driverVolumeType, data: { ...data, ...common } }
   }
+  return { driver_volume_type: 'blockdev', data: { blockdev: JSON.parse(connection) as unknown, ...common } }
 }
 
 async function asksGuests({ database, places }: ApiContext, volumeId: string): Promise<boolean> {

@@ -18,6 +18,8 @@ export interface RbdConfig {
   readonly features?: readonly string[] | undefined
   readonly dataPool?: string | undefined
   readonly cloneDepthMax?: number | undefined
+  /** Under which libvirt has the user's key on compute hosts; left out: the cluster's id. */
+  readonly secretUuid?: string | undefined
   /** What this process makes of the above, for the programs that it starts: `<data folder>/rbd/<backend>.conf`. */
   readonly ownConfFile: string
 }
@@ -32,6 +34,7 @@ export interface RbdPlace {
   readonly features: readonly string[]
   readonly dataPool: string | undefined
   readonly cloneDepthMax: number
+  readonly secretUuid: string | undefined
 }
 
 export async function openPlace(config: RbdConfig): Promise<RbdPlace> {
@@ -44,6 +47,7 @@ export async function openPlace(config: RbdConfig): Promise<RbdPlace> {
     features: config.features ?? RBD_FEATURES,
     dataPool: config.dataPool,
     cloneDepthMax: config.cloneDepthMax ?? RBD_LIMITS.rbdCloneDepthMax,
+    secretUuid: config.secretUuid,
   }
 }
 

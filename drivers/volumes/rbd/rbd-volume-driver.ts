@@ -2,6 +2,7 @@ import { tmpdir } from 'node:os'
 import type { ClonePath, SnapshotRef, VolumeDriver } from '../driver.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
+import { connectionInfoOf } from './connection.ts'
 import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume } from './create.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
@@ -51,7 +52,8 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
     attachVolume: async ({ volumeId, guest }) => {
       const { name } = await currentImage(place, volumeId)
       await (guest === undefined ? claimImage(place, name) : fenceWriter(place, name))
-      return { blockdev: { driver: 'raw', file: blockdevOf(place, name) } }
+      const blockdev = { driver: 'raw', file: blockdevOf(place, name) }
+      return { blockdev, connectionInfo: await connectionInfoOf(place, volumeId, name) }
     },
     detachVolume: async ({ volumeId }) => claimAlone(place, (await currentImage(place, volumeId)).name),
   } satisfies Partial<VolumeDriver>

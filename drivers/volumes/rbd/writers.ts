@@ -21,16 +21,19 @@ interface Lock {
   readonly address: string
 }
 
-/** Nobody writes the image when this returns. Somebody does whom we may not stop: `inUse`. */
+/**
+ * Nobody writes the image when this returns. Somebody does whom we may not stop: `inUse`. A command that was killed counts until the
+ * cluster has noticed.
+ */
 export async function claimImage(place: RbdPlace, image: string): Promise<void> {
   await fenceWriter(place, image)
-  await waitUntilNone(image, LIMITS.volumeCloseMs, async () => lockersOf(place, image))
+  await waitUntilNone(image, async () => lockersOf(place, image))
 }
 
-/** ... and nobody has it open who might write it later. Who was killed while it read counts until the cluster has noticed. */
+/** ... and nobody has it open who might write it later. */
 export async function claimAlone(place: RbdPlace, image: string): Promise<void> {
   await claimImage(place, image)
-  await waitUntilNone(image, RBD_LIMITS.rbdWatchMs, async () => watchersOf(place, image))
+  await waitUntilNone(image, async () => watchersOf(place, image))
 }
 
 /** Whoever we left behind does not write any more; others may. */
@@ -42,8 +45,7 @@ export async function fenceWriter(place: RbdPlace, image: string): Promise<void>
   for (const address of addresses) {
     const lock = locks.find((one) => one.address === address)
     // Breaking the lock adds its owner to the list, in a tenth of the time.
-    if (lock === undefined) await blocklist(place, address)
-    else await ifThere(rbd(place, ['lock', 'rm', specOf(place, image), lock.id, lock.locker]))
+    await (lock === undefined ? blocklist(place, address) : breakLock(place, image, lock))
   }
   await removeMark(place, image, WRITER)
 }
@@ -78,9 +80,20 @@ function locksOf(place: RbdPlace, image: string): Promise<Lock[]> {
   return rbdJson<Lock[]>(place, ['lock', 'ls', specOf(place, image)])
 }
 
-/** Addresses of those who have written it since they opened it. */
+function breakLock(place: RbdPlace, image: string, { id, locker }: Lock): Promise<unknown> {
+  return ifThere(rbd(place, ['lock', 'rm', specOf(place, image), id, locker]))
+}
+
+/**
+ * Addresses of those who have written it since they opened it. The lock of one that does not have it open any more is broken, as
+ * Ceph's own clients do: it died.
+ */
 async function lockersOf(place: RbdPlace, image: string): Promise<Set<string>> {
-  return new Set((await locksOf(place, image)).map(({ address }) => address))
+  const locks = await locksOf(place, image)
+  if (locks.length === 0) return new Set()
+  const watchers = await watchersOf(place, image)
+  for (const lock of locks) if (!watchers.has(lock.address)) await breakLock(place, image, lock)
+  return new Set(locks.map(({ address }) => address)).intersection(watchers)
 }
 
 /** Addresses of clients that have it open; qemu's readers are among them. */
@@ -90,13 +103,9 @@ export async function watchersOf(place: RbdPlace, image: string): Promise<Set<st
 }
 
 /** Short commands have it open for a moment, too: those count who stay. */
-async function waitUntilNone(
-  image: string,
-  timeoutMs: number,
-  addresses: () => Promise<ReadonlySet<string>>,
-): Promise<void> {
+async function waitUntilNone(image: string, addresses: () => Promise<ReadonlySet<string>>): Promise<void> {
   let staying = await addresses()
-  const deadlineMs = Date.now() + timeoutMs
+  const deadlineMs = Date.now() + RBD_LIMITS.rbdWatchMs
   while (staying.size > 0) {
     if (Date.now() > deadlineMs) throw inUse(image, staying)
     await sleep(LIMITS.volumeClosePollMs)

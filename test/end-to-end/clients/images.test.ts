@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { execa } from 'execa'
 import { expect, test } from 'vitest'
+import { expectClean } from '../../checker/check.ts'
 import { fileSha256 } from '../../checker/volume-sha256.ts'
 import { makeQcow2Image, makeRawImage } from '../../support/small-images.ts'
 import { runSql } from '../run-sql.ts'
@@ -34,6 +35,9 @@ test.skipIf(!HAS_CLIENTS)(
     await describeItself(cloud)
     await deleteAll(cloud)
     expect(cloud.commandCount).toBeGreaterThanOrEqual(60)
+    const { dataFolder } = cloud.installation
+    const places = { local: join(dataFolder, 'images'), second: join(dataFolder, 'second-images') }
+    await expectClean({ ...cloud.installation.checked(), stores: places })
   },
 )
 
@@ -203,4 +207,9 @@ async function deleteAll(cloud: Cloud): Promise<void> {
   const rows = () => runSql(cloud.installation, 'select id as value from images')
   await until('no images', () => rows().length === 0, 120_000, 100)
   await run`openstack role remove --user ann --project lab member`
+  await run`openstack user delete ann`
+  await run`openstack project delete lab`
+  expect(await json`openstack project list`).toMatchObject([{ Name: 'admin' }])
+  const { id: token } = await json`openstack token issue`
+  await run`openstack token revoke ${token}`
 }
