@@ -9,6 +9,7 @@ import { createImageCopyActivities } from './image-copies.ts'
 import { createImageActivities } from './images.ts'
 import { createVolumeImageActivities } from './volume-images.ts'
 import { createVerificationActivities } from './verifications.ts'
+import { createManagementActivities } from './managed-volumes.ts'
 import { createLayerActivities } from './layers.ts'
 import { createVolumeActivities } from './volumes.ts'
 
@@ -25,6 +26,7 @@ export function createDataActivities(deps: ActivityDependencies) {
     ...createImageCopyActivities(deps),
     ...createVerificationActivities(deps),
     ...createLayerActivities(deps),
+    ...createManagementActivities(deps),
     ...createVolumeActivities(deps),
     ...createVolumeImageActivities(deps),
   }

@@ -1,4 +1,4 @@
-import { hasEnded } from '../sdk/client.ts'
+import { hasEnded } from '../sdk/has-ended.ts'
 import { CliError, Concluded, EXIT } from './exit-codes.ts'
 import { endLine, exitCodeOfOperation, progressOf, stoppedWaiting } from './follow.ts'
 import { untilInterrupted } from './interrupt.ts'

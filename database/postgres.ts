@@ -24,7 +24,7 @@ export function postgresDialect(place: PostgresPlace): PostgresDialect {
     connectionString: withPassword(place),
     application_name: 'volflow',
     max: LIMITS.databaseConnections,
-    connectionTimeoutMillis: LIMITS.databaseWaitMs,
+    connectionTimeoutMillis: LIMITS.databaseQueueMs,
     statement_timeout: LIMITS.databaseWaitMs,
     // The server says so first, unless nothing arrives from there any more.
     query_timeout: LIMITS.databaseWaitMs + LIMITS.databaseTurnIdleMs,

@@ -112,6 +112,8 @@ export const LIMITS = {
   localActivitiesMax: 20,
   /** Each writer has its turn for milliseconds: waiting longer for it, or for an answer, means that something is broken. */
   databaseWaitMs: 10_000,
+  /** For one of the connections below: hundreds of requests that come at once take them in turn. */
+  databaseQueueMs: 30_000,
   /** Of a process. PostgreSQL's default of 100 is enough for nine of ours. */
   databaseConnections: 10,
   /** A client that froze during its turn loses it after this: sooner than anybody's lease. */

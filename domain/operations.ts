@@ -91,6 +91,9 @@ export interface OperationSpecs {
     /** What the volume is of afterwards; left out: what it was. */
     volumeType?: { readonly id: string; readonly name: string }
   }
+  /** What somebody else put into the backend under `sourceName` becomes the volume; how large it is, is known when it has. */
+  'manage-volume': { volumeId: string; backend: string; sourceName: string }
+  'unmanage-volume': { volumeId: string; backend: string }
   /** `snapshotIds`: all that the volume has, which go before it. */
   'delete-volume': { volumeId: string; backend: string; snapshotIds?: readonly string[] }
   'extend-volume': { volumeId: string; backend: string; sizeBytes: number } & InUse
@@ -260,8 +263,16 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
   },
   'reimage-volume': { volume: replaced('volume', 'downloading'), image: read('image', ['active']) },
   'migrate-volume': { volume: replaced('volume', 'maintenance') },
+  'manage-volume': { volume: { ...newResource('volume'), busy: 'managing', failed: 'error_managing' } },
+  'unmanage-volume': {
+    volume: {
+      ...deleted('volume', ['available', 'error', 'error_unmanaging']),
+      busy: 'unmanaging',
+      failed: 'error_unmanaging',
+    },
+  },
   'delete-volume': {
-    volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending']),
+    volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending', 'error_managing']),
     snapshot: deleted('snapshot'),
   },
   'extend-volume': {

@@ -21,6 +21,7 @@ const GROWING: Partial<Record<OperationKind, 'volume' | 'snapshot' | 'backup' | 
   'create-volume-from-snapshot': 'volume',
   'clone-volume': 'volume',
   'restore-backup': 'volume',
+  'manage-volume': 'volume',
   'extend-volume': 'size',
   'create-snapshot': 'snapshot',
   'create-backup': 'backup',

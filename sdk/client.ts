@@ -1,14 +1,9 @@
 import { CinderBackupClient } from './cinder-backups.ts'
 import { UnreachableError } from './errors.ts'
 import { asUnreachable, readEvents, type StreamMessage, withReconnect } from './event-stream.ts'
-import {
-  type Body,
-  type ClientOptions,
-  type HttpRequest,
-  type PageFilter,
-  type RequestOptions,
-  sendRequest,
-} from './http.ts'
+import { type Body, type ClientOptions, type HttpRequest, type RequestOptions, sendRequest } from './http.ts'
+import type { ControlChange, EventFilter, OperationFilter, ResourceFilter } from './filters.ts'
+import { hasEnded } from './has-ended.ts'
 import { IdentityClient } from './identity.ts'
 import { ScheduleClient } from './schedules.ts'
 import type {
@@ -28,6 +23,7 @@ import type {
   CreateVolumeInput,
   CollectTargetInput,
   ExtendVolumeInput,
+  ManageVolumeInput,
   EventPage,
   Image,
   ImageAccepted,
@@ -51,31 +47,6 @@ import type {
   VolumePage,
 } from './types.ts'
 import { WebhookClient } from './webhooks.ts'
-
-export interface ResourceFilter extends PageFilter {
-  readonly name?: string
-  readonly status?: string
-}
-
-export interface OperationFilter extends PageFilter {
-  readonly state?: Operation['state']
-  readonly kind?: Operation['kind']
-  readonly resourceId?: string
-}
-
-export interface ControlChange {
-  readonly paused?: boolean
-  /** Bytes a second; null: no limit. */
-  readonly rateLimitBytes?: number | null
-}
-
-export interface EventFilter {
-  readonly operationId?: string
-  /** The resource that the operation is about. */
-  readonly resourceId?: string
-  /** Only events with a larger id; 0: from the oldest that is kept. */
-  readonly after?: number
-}
 
 export interface UploadOptions extends RequestOptions {
   /** Of the whole file. Left out: the server learns it at the end. */
@@ -164,6 +135,16 @@ export class VolflowClient {
   ): Promise<VolumeImageAccepted> {
     const path = `/volumes/${encodeURIComponent(id)}/upload-image`
     return this.#json({ method: 'POST', path, json: upload, ...options })
+  }
+
+  /** What is in the backend under that name already becomes a volume. */
+  manageVolume(volume: ManageVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
+    return this.#json({ method: 'POST', path: '/volumes/manage', json: volume, ...options })
+  }
+
+  /** The volume is given up; the operation's result has the `sourceName` under which its bytes stay in the backend. */
+  unmanageVolume(id: string, options?: RequestOptions): Promise<VolumeAccepted> {
+    return this.#json({ method: 'POST', path: `/volumes/${encodeURIComponent(id)}/unmanage`, ...options })
   }
 
   /** To a larger size. */
@@ -386,8 +367,4 @@ export class VolflowClient {
       throw new UnreachableError(this.#options.baseUrl, { cause: error })
     }
   }
-}
-
-export function hasEnded(operation: Pick<Operation, 'finishedAt'>): boolean {
-  return operation.finishedAt !== null
 }

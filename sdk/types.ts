@@ -43,6 +43,7 @@ export interface Schemas {
   ImageAccepted: ImageAccepted
   ImagePage: ImagePage
   LogEvent: LogEvent
+  ManageVolumeInput: ManageVolumeInput
   MigrateVolumeInput: MigrateVolumeInput
   Operation: Operation
   OperationPage: OperationPage
@@ -104,6 +105,8 @@ export interface Operation {
     | 'restore-backup-into-volume'
     | 'reimage-volume'
     | 'migrate-volume'
+    | 'manage-volume'
+    | 'unmanage-volume'
     | 'delete-volume'
     | 'extend-volume'
     | 'attach-volume'
@@ -486,6 +489,8 @@ export interface CreateWebhookInput {
         | 'restore-backup-into-volume'
         | 'reimage-volume'
         | 'migrate-volume'
+        | 'manage-volume'
+        | 'unmanage-volume'
         | 'delete-volume'
         | 'extend-volume'
         | 'attach-volume'
@@ -662,6 +667,19 @@ export interface ImagePage {
    * The marker of the next page; null: this is the last
    */
   next: string | null
+}
+export interface ManageVolumeInput {
+  backend: string
+  /**
+   * What it is called in the backend: an image of the pool, or a file in `unmanaged/`
+   */
+  sourceName: string
+  name?: string
+  description?: string
+  metadata?: {
+    [k: string]: string
+  }
+  bootable?: boolean
 }
 export interface MigrateVolumeInput {
   backend: string
@@ -1034,6 +1052,8 @@ export interface UpdateWebhookInput {
         | 'restore-backup-into-volume'
         | 'reimage-volume'
         | 'migrate-volume'
+        | 'manage-volume'
+        | 'unmanage-volume'
         | 'delete-volume'
         | 'extend-volume'
         | 'attach-volume'
@@ -1178,6 +1198,8 @@ export interface Webhook {
         | 'restore-backup-into-volume'
         | 'reimage-volume'
         | 'migrate-volume'
+        | 'manage-volume'
+        | 'unmanage-volume'
         | 'delete-volume'
         | 'extend-volume'
         | 'attach-volume'

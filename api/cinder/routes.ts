@@ -18,6 +18,7 @@ import { defaultTypeRoutes } from './types/default-types.ts'
 import { typeRoutes } from './types/routes.ts'
 import { unspokenRoutes } from './unspoken.ts'
 import { versionRoutes } from './versions.ts'
+import { volumeManageRoutes } from './volumes/manage.ts'
 import { volumeRoutes } from './volumes/routes.ts'
 
 /** Cinder's block storage API v3, below /volume. What is spoken, docs/openstack.md says. */
@@ -39,6 +40,7 @@ export function cinderRoutes(app: App, context: ApiContext): void {
 
 function v3Routes(app: App, context: ApiContext): void {
   volumeRoutes(app, context)
+  volumeManageRoutes(app, context)
   snapshotRoutes(app, context)
   backupRoutes(app, context)
   typeRoutes(app, context)

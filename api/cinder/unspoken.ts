@@ -24,14 +24,6 @@ const UNSPOKEN: readonly Unspoken[] = [
   { path: 'cgsnapshots', name: 'cgsnapshots', what: 'CgSnapshot', isDetailed: true },
   { path: 'clusters', name: 'clusters', what: 'Cluster', since: 7, rule: 'admin', isDetailed: true },
   {
-    path: 'manageable_volumes',
-    name: 'manageable-volumes',
-    what: 'Volume',
-    since: 8,
-    rule: 'admin',
-    isDetailed: true,
-  },
-  {
     path: 'manageable_snapshots',
     name: 'manageable-snapshots',
     what: 'Snapshot',

@@ -14,6 +14,7 @@ import { scheduleActionRoutes } from './schedule-actions.ts'
 import { scheduleRetentionRoutes } from './schedule-retention.ts'
 import { snapshotRoutes } from './snapshots.ts'
 import { targetRoutes } from './targets.ts'
+import { volumeManagementRoutes } from './volume-management.ts'
 import { volumeCopyRoutes } from './volume-copies.ts'
 import { verificationRoutes } from './verification.ts'
 import { volumeActionRoutes } from './volume-actions.ts'
@@ -31,6 +32,7 @@ export function nativeRoutes(app: App, context: ApiContext): void {
   imageCopyRoutes(app, context)
   volumeRoutes(app, context)
   volumeCopyRoutes(app, context)
+  volumeManagementRoutes(app, context)
   volumeActionRoutes(app, context)
   attachmentRoutes(app, context)
   snapshotRoutes(app, context)

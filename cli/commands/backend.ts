@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { ControlChange } from '../../sdk/client.ts'
+import type { ControlChange } from '../../sdk/filters.ts'
 import { printResult, printTable } from '../output.ts'
 import { sessionOf } from '../session.ts'
 import { limitText, parseRate } from './operation-controls.ts'

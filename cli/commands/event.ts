@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { EventFilter } from '../../sdk/client.ts'
+import type { EventFilter } from '../../sdk/filters.ts'
 import type { LogEvent } from '../../sdk/types.ts'
 import { untilInterrupted } from '../interrupt.ts'
 import { parseEventId, parseCount } from '../options.ts'

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { ResourceFilter } from '../../sdk/client.ts'
+import type { ResourceFilter } from '../../sdk/filters.ts'
 import type { CreateImageInput, Image } from '../../sdk/types.ts'
 import { conclude } from '../follow.ts'
 import { pageable } from '../options.ts'

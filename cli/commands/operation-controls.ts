@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { ControlChange } from '../../sdk/client.ts'
+import type { ControlChange } from '../../sdk/filters.ts'
 import { printResult } from '../output.ts'
 import { sessionOf } from '../session.ts'
 import { parseSize } from '../size.ts'

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { OperationFilter } from '../../sdk/client.ts'
+import type { OperationFilter } from '../../sdk/filters.ts'
 import type { Operation } from '../../sdk/types.ts'
 import { Concluded, EXIT } from '../exit-codes.ts'
 import { endLine, exitCodeOfOperation, follow } from '../follow.ts'

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { ResourceFilter } from '../../sdk/client.ts'
+import type { ResourceFilter } from '../../sdk/filters.ts'
 import type { Snapshot } from '../../sdk/types.ts'
 import { conclude } from '../follow.ts'
 import { type Describable, describable, describedBy, pageable } from '../options.ts'

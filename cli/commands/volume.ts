@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { formatBytes } from '../../domain/sizes.ts'
-import type { ResourceFilter } from '../../sdk/client.ts'
+import type { ResourceFilter } from '../../sdk/filters.ts'
 import type { CreateVolumeInput, Volume } from '../../sdk/types.ts'
 import { conclude } from '../follow.ts'
 import { describable, describedBy, type Describable, pageable, sizeOption } from '../options.ts'
@@ -9,6 +9,7 @@ import { resolve } from '../resolve.ts'
 import { type Session, sessionOf } from '../session.ts'
 import { commonFields, type Row } from '../table.ts'
 import { attachmentCommands } from './attachments.ts'
+import { volumeManagementCommands } from './volume-management.ts'
 import { volumeCopyCommands } from './volume-copies.ts'
 import { volumeActionCommands } from './volume-actions.ts'
 
@@ -80,6 +81,7 @@ export function volumeCommands(program: Command): void {
       await conclude(session, { noun: 'volume', operation: answer.operation, answer })
     })
   volumeCopyCommands(volume)
+  volumeManagementCommands(volume)
 }
 
 /** Also what `backup restore` does. */

@@ -64,7 +64,7 @@ export async function retireSnapshots(
 function retiredBy(kind: OperationKind, spec: Partial<OperationSpecs['create-backup']>) {
   const { volumeId = '', backupId = '', target = '' } = spec
   type Where = ExpressionBuilder<Schema, 'keptSnapshots'>
-  if (kind === 'delete-volume' || kind === 'migrate-volume') {
+  if (kind === 'delete-volume' || kind === 'unmanage-volume' || kind === 'migrate-volume') {
     return (eb: Where) => eb('volumeId', '=', volumeId)
   }
   if (kind === 'delete-backup') return (eb: Where) => eb('backupId', '=', backupId)

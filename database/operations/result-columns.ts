@@ -38,7 +38,7 @@ export async function applyResult(
   await noteLayers(tx, operation, end)
   if (kind === 'migrate-volume') await noteMigration(tx, operation, end)
   await applyImageResult(tx, operation, end)
-  if (kind === 'extend-volume' && end.outcome === 'succeeded') {
+  if ((kind === 'extend-volume' || kind === 'manage-volume') && end.outcome === 'succeeded') {
     const sizeBytes = Number(result.sizeBytes)
     await tx.updateTable('volumes').set({ sizeBytes }).where('id', '=', resourceId).execute()
   }

@@ -66,7 +66,7 @@ interface NewVolume {
   snapshotId?: string
   backupId?: string
   sourceVolumeId?: string
-  status?: 'creating' | 'error'
+  status?: 'creating' | 'managing' | 'error'
   bootable?: number
   volumeImageMetadata?: string | null
 }

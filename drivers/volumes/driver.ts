@@ -57,6 +57,16 @@ export interface VolumeDriver {
   readonly capabilities: VolumeCapabilities
   /** All zeroes. Exists already with the same size: fine; with another size: `invalid`. */
   createVolume(volume: { volumeId: string; sizeBytes: number }): Promise<void>
+  /**
+   * What somebody else put into the place, and called `sourceName` there, is the volume from then on. Done before: fine. Missing:
+   * `notFound`; nothing that a volume can be: `invalid`; somebody writes it: `inUse`.
+   */
+  manageVolume(volume: { volumeId: string; sourceName: string }): Promise<{ sizeBytes: number }>
+  /**
+   * The opposite: the bytes stay, under the name that is answered, and snapshots that nobody sees go. Missing: fine. Its bytes are shared
+   * with others: `unsupported`; somebody writes it: `inUse`.
+   */
+  unmanageVolume(volume: { volumeId: string }): Promise<{ sourceName: string }>
   /** Removes the volume and everything that only it needed. Missing: fine; somebody writes it: `inUse`. */
   deleteVolume(volume: { volumeId: string }): Promise<void>
   /**

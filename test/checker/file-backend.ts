@@ -31,7 +31,7 @@ export async function checkFileBackend(backend: BackendToCheck): Promise<string[
   )
   const links = new Map<string, { readonly nlink: number; names: number; path: string }>()
   const violations = [
-    ...(await checkNames(backend.path, ['merged', 'scratch', 'snapshots', 'volumes'])),
+    ...(await checkNames(backend.path, ['merged', 'scratch', 'snapshots', 'unmanaged', 'volumes'])),
     ...(await checkNames(join(backend.path, 'scratch'), [])),
     ...(await checkNames(join(backend.path, 'merged'), [])),
     ...(await checkDirectories(join(backend.path, 'volumes'), new Map(volumes), links)),
@@ -45,7 +45,7 @@ export async function checkFileBackend(backend: BackendToCheck): Promise<string[
 
 /** A resource in error has lost its bytes: its creation was undone. */
 function expected(what: string, row: Row): Expected | undefined {
-  if (row.status === 'error') return undefined
+  if (row.status === 'error' || row.status === 'error_managing') return undefined
   return {
     label: `${what} ${row.id}`,
     sizeBytes: Number(row.size_bytes),

@@ -47,8 +47,9 @@ function checkVolumes({ volumes, snapshots }: RbdBackendToCheck, entries: readon
     const image = `volume-${id}`
     known.add(image)
     const size = images.get(image)
-    if (status === 'error' && size !== undefined) violations.push(`leftover of a volume in error: ${image}`)
-    if (size === undefined && status !== 'error' && status !== 'error_deleting')
+    const isWithout = status === 'error' || status === 'error_managing'
+    if (isWithout && size !== undefined) violations.push(`leftover of a volume in error: ${image}`)
+    if (size === undefined && !isWithout && status !== 'error_deleting')
       violations.push(`volume ${id} has no image ${image}`)
     if (size !== undefined && size !== Number(sizeBytes) && status !== 'error_extending')
       violations.push(`volume ${id} has ${size} bytes, the database says ${sizeBytes}`)

@@ -100,7 +100,17 @@ async function recordAll(installation: Installation, temporal: Client, recorded:
   await end(client.uploadImage(imageId, await openAsBlob(good)), 'upload-image/succeeded')
 
   const blank = await end(client.createVolume({ sizeBytes: MiB }), 'create-volume/succeeded')
-  await end(client.deleteVolume(blank), 'delete-volume/succeeded')
+  await end(client.unmanageVolume(blank), 'unmanage-volume/succeeded')
+  const managed = await end(
+    client.manageVolume({ backend: 'files', sourceName: `${blank}.raw` }),
+    'manage-volume/succeeded',
+  )
+  await end(
+    client.manageVolume({ backend: 'files', sourceName: 'nothing' }),
+    'manage-volume/failed',
+    'failed',
+  )
+  await end(client.deleteVolume(managed), 'delete-volume/succeeded')
 
   const volumeId = await end(client.createVolume({ imageId }), 'create-volume-from-image/succeeded')
   await cancelled({ imageId }, 'create-volume-from-image/cancelled')

@@ -78,7 +78,7 @@ test('Terraform applies, changes, plans nothing afterwards, and destroys', async
   const left = ['volumes', 'snapshots', 'images', 'volume_types', 'identity_projects'].flatMap((table) =>
     runSql(installation, `select name as value from ${table}`).map(({ value }) => value),
   )
-  expect(left.toSorted()).toEqual(['__DEFAULT__', 'admin'])
+  expect(left.map(String).toSorted()).toEqual(['__DEFAULT__', 'admin'])
   await expectClean(installation.checked())
 })
 

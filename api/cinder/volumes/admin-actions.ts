@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { resetVolume } from '../../../database/cinder/reset.ts'
 import { requestVolumeDeletion } from '../../../database/requests/delete-volume.ts'
+import { requestUnmanagement } from '../../../database/requests/manage-volume.ts'
 import { requestMigration } from '../../../database/requests/migrate-volume.ts'
 import { resettable } from '../../../domain/cinder-status.ts'
 import { type Action, action, NOTHING } from '../actions.ts'
@@ -97,10 +98,15 @@ export const ADMIN_ACTIONS: Readonly<Record<string, Action>> = {
     },
     { ...ADMIN, since: 71 },
   ),
-  'os-unmanage': action(NOTHING, async ({ context, request, id }) => {
-    await owned(context, request, 'volume', id)
-    throw new Fault(400, 'The backends of this service keep what they have made: unmanage is not supported.')
-  }),
+  'os-unmanage': action(
+    NOTHING,
+    async ({ context, request, reply, id }) => {
+      const { row, actor } = await owned(context, request, 'volume', id)
+      start(context, reply, await requestUnmanagement(context.database, actor, row.id))
+      return reply.code(202).send()
+    },
+    ADMIN,
+  ),
 }
 
 function oneOf(name: string, value: string | null | undefined, words: readonly string[]): string | undefined {

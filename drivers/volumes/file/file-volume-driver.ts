@@ -16,6 +16,7 @@ import { type Chain, blockdevOf, repairLeaks } from './layers.ts'
 import { isId } from './ids.ts'
 import { fileVolumeInventory } from './inventory.ts'
 import { type Layout, layoutOf, snapshotDirectory, snapshotOf, volumeDirectory } from './layout.ts'
+import { manageVolume, unmanageVolume } from './manage.ts'
 import { mergeOnline } from './online-merge.ts'
 import { createOnlineSnapshot } from './online-snapshot.ts'
 import { currentDirectory, removeWithNext, replaceByDirectory, withoutNext } from './replace.ts'
@@ -59,6 +60,10 @@ function volumeCalls({ layout, asDriverCall }: Place) {
   return {
     createVolume: ({ volumeId, sizeBytes }) =>
       asDriverCall(`create volume ${volumeId}`, () => createVolume(layout, volumeId, sizeBytes)),
+    manageVolume: (volume) =>
+      asDriverCall(`manage volume ${volume.volumeId}`, () => manageVolume(layout, volume)),
+    unmanageVolume: ({ volumeId }) =>
+      asDriverCall(`unmanage volume ${volumeId}`, () => unmanageVolume(layout, volumeId)),
     deleteVolume: ({ volumeId }) =>
       asDriverCall(`delete volume ${volumeId}`, () =>
         deleteVolume(layout, volumeDirectory(layout, volumeId)),

@@ -10,6 +10,8 @@ export interface Layout {
   readonly snapshots: string
   /** Second names of layers that were merged into the one below them, until no directory has them any more. */
   readonly merged: string
+  /** Raw files that are no volumes, or not yet: whoever runs the service puts them there, and finds there what was given up. */
+  readonly unmanaged: string
   /** What is being made or removed. Nothing is ever read from here. */
   readonly scratch: string
 }
@@ -19,6 +21,7 @@ export function layoutOf(path: string): Layout {
     volumes: join(path, 'volumes'),
     snapshots: join(path, 'snapshots'),
     merged: join(path, 'merged'),
+    unmanaged: join(path, 'unmanaged'),
     scratch: join(path, 'scratch'),
   }
 }

@@ -47,6 +47,11 @@ export function removedImage(volumeId: string): string {
   return `${volumeImage(volumeId)}.removed-${randomBytes(6).toString('hex')}`
 }
 
+/** Not one of ours any more. */
+export function unmanagedImage(volumeId: string): string {
+  return `unmanaged-${checkedId('volume', volumeId)}`
+}
+
 export interface ImageName {
   readonly name: string
   readonly volumeId: string

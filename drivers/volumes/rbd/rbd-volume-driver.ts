@@ -6,6 +6,7 @@ import { connectionInfoOf } from './connection.ts'
 import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume } from './create.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
+import { manageVolume, unmanageVolume } from './manage.ts'
 import { snapshotIdOf, snapshotName, volumeImage } from './names.ts'
 import { openSnapshot, openToRead, openToWrite } from './open.ts'
 import { blockdevOf, openPlace, type RbdConfig, type RbdPlace, specOf } from './place.ts'
@@ -43,6 +44,8 @@ export async function openRbdVolumeDriver(
 function volumeCalls(place: RbdPlace, socketDirectory: string) {
   return {
     createVolume: (volume) => createVolume(place, volume),
+    manageVolume: (volume) => manageVolume(place, volume),
+    unmanageVolume: ({ volumeId }) => unmanageVolume(place, volumeId),
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
     cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
     extendVolume: (volume) => extendVolume(place, volume),

@@ -160,7 +160,6 @@ test('Actions that do not exist, or that our backends do not have, are refused',
   const id = await api.volume()
   for (const [name, params, status] of [
     ['os-dance', {}, 400],
-    ['os-unmanage', null, 400],
     ['os-migrate_volume', { host: 'elsewhere@x#y' }, 400],
     ['os-migrate_volume', { host: 'volflow@local#local' }, 400],
     ['os-migrate_volume_completion', { new_volume: NOWHERE }, 404],

@@ -17,6 +17,7 @@ import {
   volumeWithSnapshot,
   write,
 } from './contract-steps.ts'
+import { managingTests } from './managing.ts'
 import { bytesOf, type Pattern } from './device-bytes.ts'
 
 /** Random histories of a volume that are tried: fewer and shorter ones where each step takes long. */
@@ -37,6 +38,7 @@ export function describeVolumeDriver(
     describe('extendVolume', () => extendTests(() => driver))
     describe('revertVolume', () => revertTests(() => driver))
     describe('replaceVolume', () => replaceTests(() => driver))
+    describe('manageVolume and unmanageVolume', () => managingTests(() => driver))
     describe('changedRanges', () => changedRangesTests(() => driver, histories))
     describe('deleting', () => deleteTests(() => driver))
     describe('as a whole', () => wholeTests(() => driver))

@@ -13,6 +13,8 @@ export interface Disks {
   readonly backends: Readonly<Record<Side, object>>
   /** What a connection to a volume has in it. */
   readonly connection: string
+  /** Under which the backend keeps a volume that was given up. */
+  sourceName(volumeId: string): string
   /** Of a volume `here`. */
   sizeBytes(installation: Installation, volumeId: string): Promise<number>
   volumeSha256(installation: Installation, volumeId: string, side?: Side): Promise<string>
@@ -30,6 +32,7 @@ export const FILE_DISKS: Disks = {
     there: { driver: 'file', path: FOLDERS.there },
   },
   connection: 'blockdev',
+  sourceName: (volumeId) => `${volumeId}.raw`,
   async sizeBytes(installation, volumeId) {
     const path = join(installation.volumeFolder(volumeId), '0.raw')
     const { stdout } = await execa('qemu-img', ['info', '-f', 'raw', '--output', 'json', path])
@@ -49,6 +52,7 @@ export function rbdDisks(here: RbdPlaceToCheck, there: RbdPlaceToCheck): Disks {
   return {
     backends: { here: { driver: 'rbd', ...here }, there: { driver: 'rbd', ...there } },
     connection: `${here.pool}/${here.namespace}/volume-`,
+    sourceName: (volumeId) => `unmanaged-${volumeId}`,
     async sizeBytes(_, volumeId) {
       return (await rbd<{ size: number }>(here, ['info', imageSpec(here, `volume-${volumeId}`)])).size
     },

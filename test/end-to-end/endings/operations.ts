@@ -82,6 +82,24 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
     moves: true,
     leaves: replaced('image', 'image'),
   },
+  'manage-volume': {
+    start: ({ client, sourceName }) => client.manageVolume({ backend: 'files', sourceName }),
+    commitsAtOnce: true,
+    leaves: {
+      succeeded: { status: 'available', bytes: 'zeroes', sizeBytes: SIZE_BYTES },
+      failed: { status: 'error_managing' },
+      cancelled: 'gone',
+    },
+  },
+  'unmanage-volume': {
+    start: ({ client, unmanagedId }) => client.unmanageVolume(unmanagedId),
+    commitsAtOnce: true,
+    leaves: {
+      succeeded: 'gone',
+      failed: { status: 'error_unmanaging', bytes: 'zeroes' },
+      cancelled: { status: 'available', bytes: 'zeroes' },
+    },
+  },
   'delete-volume': {
     start: ({ client, deletedId }) => client.deleteVolume(deletedId),
     commitsAtOnce: true,

@@ -34,8 +34,11 @@ export interface Stock {
   readonly restoredId: string
   readonly reimagedId: string
   readonly unattachedId: string
+  readonly unmanagedId: string
   /** Nobody has it open. */
   readonly attachedId: string
+  /** Of zeroes, in the backend, and no volume. */
+  readonly sourceName: string
   /** Its snapshot is all zeroes. */
   readonly reverted: { readonly volumeId: string; readonly snapshotId: string }
 }
@@ -70,7 +73,8 @@ export async function makeStock(installation: Installation): Promise<Stock> {
       blank(),
       uploadImage(installation, zeroesFile, 'raw'),
     ])
-  const [unattachedId, attachedId] = await Promise.all([blank(), blank()])
+  const [unattachedId, attachedId, unmanagedId] = await Promise.all([blank(), blank(), blank()])
+  const { result } = await ended(installation, client.unmanageVolume(await blank()))
   await done(client.attachVolume(attachedId, {}))
   const unusedSnapshotId = await snapshotOf(volumeId)
   await done(client.reimageVolume(revertedId, { imageId }))
@@ -78,7 +82,7 @@ export async function makeStock(installation: Installation): Promise<Stock> {
     ...{ client, imageFile, imageId, unusedImageId, volumeId, snapshotId, unusedSnapshotId },
     unusedCinderBackupId,
     ...{ backupId, unusedBackupId, uploadedId, migratedId, deletedId, extendedId, restoredId, reimagedId },
-    ...{ unattachedId, attachedId },
+    ...{ unattachedId, attachedId, unmanagedId, sourceName: String(result?.sourceName) },
     reverted: { volumeId: revertedId, snapshotId: revertedSnapshotId },
     sha256: { image: await sha256OfFile(imageFile), zeroes: await sha256OfFile(zeroesFile) },
   }

@@ -21,7 +21,7 @@ import { findRecord } from '../records.ts'
 const TYPES = ['volume', 'snapshot', 'image', 'backup'] as const
 
 /** Statuses in which nobody may expect bytes, besides those in which they are in flux. */
-const WITHOUT_BYTES = ['error', 'error_deleting', 'queued', 'saving', 'uploading']
+const WITHOUT_BYTES = ['error', 'error_deleting', 'error_managing', 'queued', 'saving', 'uploading']
 
 export function resourceChecks(context: FsckContext): Check[] {
   return TYPES.map((type) => ({ name: `${type} rows`, find: () => findIn(context, type) }))
