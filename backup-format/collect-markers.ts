@@ -20,8 +20,9 @@ export async function removeMarkers(
     repository,
     domainName,
     async ({ value }) => {
-      if (value.state === 'committed')
-        isComplete &&= await findNeeded(repository, domain, value.pages ?? [], quarantined, needed)
+      if (value.state !== 'committed') return
+      // Several records at the same time: `&&=` would forget what another one found while this one was awaited.
+      if (!(await findNeeded(repository, domain, value.pages ?? [], quarantined, needed))) isComplete = false
     },
     signal,
   )

@@ -169,7 +169,8 @@ export class PageUpload {
     const ref = { id: contentId(domain.keys, bytes), epoch: opened.record.value.epoch }
     const healer = { target: repository.target, domain: domain.name, sealer: domain.sealer }
     const page = { kind: 'page', id: ref.id, plain: bytes } as const
-    this.#healedObjects += await heal(healer, opened.quarantined, page)
+    const healed = await heal(healer, opened.quarantined, page)
+    this.#healedObjects += healed
     const known = parentPage.name(ref.id)
     if (known !== undefined) return known
     await writePage(repository, domain, ref, bytes)
