@@ -23,11 +23,12 @@ export const NO_ACCOUNTS: CollectAccounts = {
   deleted: NOTHING,
 }
 
+/** What has no size is no object: a marker of one that is lost. */
 export function tallyOf(blobs: Iterable<{ readonly sizeBytes: number }>): Tally {
   let objects = 0
   let bytes = 0
   for (const { sizeBytes } of blobs) {
-    objects += 1
+    if (sizeBytes > 0) objects += 1
     bytes += sizeBytes
   }
   return { objects, bytes }

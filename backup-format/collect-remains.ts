@@ -1,7 +1,6 @@
 /** What crashes left of deleted and aborted backups and of earlier collections. */
 import { removeRecord } from './delete.ts'
 import { COLLECTION_PREFIX, journalPrefix, journalsPrefix } from './names.ts'
-import { removeMarkers } from './collect-markers.ts'
 import { eachRecord, readRecord } from './record.ts'
 import { removeAll } from './remove-all.ts'
 import type { Repository } from './repository.ts'
@@ -21,7 +20,6 @@ export async function removeRemains(
     if (isOver && value.epoch < epoch) await removeRecord(repository, value)
   }
   await eachRecord(repository, domain, remove, signal)
-  await removeMarkers(repository, domain, signal)
   const journals = new Set<string>()
   for await (const { key } of repository.target.list(journalsPrefix(domain))) {
     journals.add(key.slice(journalsPrefix(domain).length).split('/')[0] ?? '')

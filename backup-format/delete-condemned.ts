@@ -8,6 +8,7 @@ import { ENTRY_BYTES } from './entry.ts'
 import { KeySet } from './key-set.ts'
 import { markReachable } from './mark.ts'
 import { blobKey, type BlobRef } from './names.ts'
+import { isQuarantined, type Quarantined, readQuarantined, removeMarker } from './quarantine.ts'
 import type { Repository } from './repository.ts'
 import { readState, type RepositoryState, type Versioned } from './state.ts'
 
@@ -23,8 +24,10 @@ export async function deleteCondemned(
     const needed = await stillNeeded(repository, state, domain, request)
     // Once another collector has finished this collection, new backups rely on what it rescued, and so on what we no longer see needed.
     if ((await readState(repository)).version !== version) break
+    const quarantined = await readQuarantined(repository, domain)
     for (const { key } of lists) {
-      await deletion.ofList(domain, (await readCondemnedList(repository, key)) ?? [], needed)
+      const condemned = (await readCondemnedList(repository, key)) ?? []
+      await deletion.ofList({ domain, quarantined, needed }, condemned)
     }
   }
   return deletion.accounts
@@ -70,6 +73,12 @@ function keepEntries(page: Buffer, condemned: KeySet, needed: KeySet): void {
   }
 }
 
+interface Place {
+  readonly domain: string
+  readonly quarantined: Quarantined
+  readonly needed: KeySet
+}
+
 class Deletion {
   readonly #repository: Repository
   readonly #request: CollectRequest
@@ -84,7 +93,8 @@ class Deletion {
     return this.#accounts
   }
 
-  async ofList(domain: string, condemned: readonly CondemnedBlob[], needed: KeySet): Promise<void> {
+  async ofList(place: Place, condemned: readonly CondemnedBlob[]): Promise<void> {
+    const { needed } = place
     this.#count('condemned', tallyOf(condemned))
     this.#count('rescued', tallyOf(condemned.filter((blob) => needed.has(blob))))
     const gone = condemned.filter((blob) => !needed.has(blob))
@@ -92,19 +102,23 @@ class Deletion {
       gone.slice(batch * LIMITS.deletionBatch, (batch + 1) * LIMITS.deletionBatch),
     )
     const { signal } = this.#request
-    await pMap(batches, (batch) => this.#delete(domain, batch), {
+    await pMap(batches, (batch) => this.#delete(place, batch), {
       concurrency: LIMITS.deletionBatchesInFlight,
       ...(signal && { signal }),
     })
   }
 
-  async #delete(domain: string, blobs: readonly CondemnedBlob[]): Promise<void> {
+  async #delete({ domain, quarantined }: Place, blobs: readonly CondemnedBlob[]): Promise<void> {
     const { signal, onProgress } = this.#request
     signal?.throwIfAborted()
     const byKey = new Map(blobs.map((blob) => [blobKey(blob.kind, domain, blob), blob]))
     const { locked } = await this.#repository.target.deleteMany([...byKey.keys()], {
       ...(signal && { signal }),
     })
+    const isLocked = new Set(locked)
+    for (const blob of blobs)
+      if (isQuarantined(quarantined, blob.kind, blob) && !isLocked.has(blobKey(blob.kind, domain, blob)))
+        await removeMarker(this.#repository, domain, { kind: blob.kind, ref: blob })
     const kept = tallyOf(locked.map((key) => byKey.get(key)).filter((blob) => blob !== undefined))
     this.#count('locked', kept)
     const all = tallyOf(blobs)

@@ -39,6 +39,13 @@ export function isQuarantined(quarantined: Quarantined, kind: BlobKind, ref: Blo
   return quarantined[kind].get(ref.id)?.includes(ref.epoch) === true
 }
 
+export function* quarantinedBlobs(
+  quarantined: Quarantined,
+): Generator<{ readonly kind: BlobKind } & BlobRef> {
+  for (const kind of ['chunk', 'page'] as const)
+    for (const [id, epochs] of quarantined[kind]) for (const epoch of epochs) yield { kind, id, epoch }
+}
+
 /** Only the name counts; the line is for people. */
 export async function putMarker(
   { target }: Pick<Repository, 'target'>,

@@ -9,6 +9,7 @@ import type { KeySet } from './key-set.ts'
 import { MarkSet } from './mark-set.ts'
 import { type Marker, markReachable } from './mark.ts'
 import { type BlobKind, blobsPrefix, parseBlobName } from './names.ts'
+import { quarantinedBlobs, readQuarantined } from './quarantine.ts'
 import { listDomains, type Repository } from './repository.ts'
 
 export interface Survey {
@@ -40,14 +41,18 @@ export async function survey(
     const marks = new MarkSet(spillFolder === undefined ? undefined : join(spillFolder, domain))
     try {
       await mark(repository, domain, request, isAbandoned, marks)
+      const lost = await markedBlobs(repository, domain)
       const listShard = async (shard: string) => {
         const needed = marks.load(shard)
         for (const kind of ['chunk', 'page'] satisfies BlobKind[]) {
           for await (const page of list(repository, { domain, kind, shard, needed }, request.signal)) {
             tell(page)
+            if (lost.size > 0) for (const blob of page.unneeded) lost.delete(nameOf(blob))
             if (page.unneeded.length > 0) await condemn(domain, page.unneeded)
           }
         }
+        const unneeded = [...lost.values()].filter((blob) => blob.id.startsWith(shard) && !needed.has(blob))
+        if (unneeded.length > 0) await condemn(domain, unneeded)
       }
       await pMap(marks.shards(), listShard, { concurrency: LIMITS.shardsInWork })
     } finally {
@@ -76,6 +81,19 @@ async function mark(
     ...(isAbandoned && { isAbandoned }),
   }
   await markReachable(repository, domain, marker, signal)
+}
+
+/**
+ * A marker stands for its object, also where that is lost: it is condemned, and goes, by the same rules. Taken away by any other, it
+ * could be one that a backup needs which was committed meanwhile, and that a verification has just found there.
+ */
+async function markedBlobs(repository: Repository, domain: string): Promise<Map<string, CondemnedBlob>> {
+  const blobs = quarantinedBlobs(await readQuarantined(repository, domain))
+  return new Map([...blobs].map((blob) => [nameOf(blob), { ...blob, sizeBytes: 0 }]))
+}
+
+function nameOf({ kind, id, epoch }: Omit<CondemnedBlob, 'sizeBytes'>): string {
+  return `${kind} ${id}.${epoch}`
 }
 
 interface Shard {

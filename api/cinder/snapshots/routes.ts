@@ -14,7 +14,7 @@ import { pageOf } from '../pages.ts'
 import { start } from '../start.ts'
 import { described } from '../volumes/routes.ts'
 import { snapshotActionRoute } from './actions.ts'
-import { snapshotSummary, snapshotView } from './view.ts'
+import { changedSnapshotView, snapshotSummary, snapshotView } from './view.ts'
 
 const CREATE = z.strictObject({
   snapshot: z.looseObject({
@@ -105,7 +105,7 @@ function changeRoutes(app: App, context: ApiContext): void {
       })
       start(context, reply, accepted)
       const { row } = await owned(context, request, 'snapshot', accepted.resourceId)
-      return reply.code(202).send({ snapshot: snapshotView(request, row) })
+      return reply.code(202).send({ snapshot: changedSnapshotView(request, row) })
     },
   )
   app.put(
@@ -116,7 +116,7 @@ function changeRoutes(app: App, context: ApiContext): void {
       const { row } = await owned(context, request, 'snapshot', request.params.id)
       await describe(context.database, 'snapshot', row.id, described(snapshot))
       const changed = await owned(context, request, 'snapshot', row.id)
-      return { snapshot: snapshotView(request, changed.row) }
+      return { snapshot: changedSnapshotView(request, changed.row) }
     },
   )
   app.delete(

@@ -7,11 +7,18 @@ import { gibOf } from '../volumes/view.ts'
 
 /** Cinder's view of a snapshot with this request's microversion. */
 export function snapshotView(request: FastifyRequest, row: SnapshotRow) {
+  return {
+    ...changedSnapshotView(request, row),
+    'os-extended-snapshot-attributes:progress': row.status === 'creating' ? '0%' : '100%',
+    'os-extended-snapshot-attributes:project_id': row.projectId,
+  }
+}
+
+/** What creation and change answer: what Cinder adds by extensions, it adds to snapshots that are shown. */
+export function changedSnapshotView(request: FastifyRequest, row: SnapshotRow) {
   const minor = minorOf(request)
   return {
     ...snapshotSummary(request, row),
-    'os-extended-snapshot-attributes:progress': row.status === 'creating' ? '0%' : '100%',
-    'os-extended-snapshot-attributes:project_id': row.projectId,
     ...(minor >= 14 ? { group_snapshot_id: null } : {}),
     ...(minor >= 41 ? { user_id: row.userId } : {}),
   }

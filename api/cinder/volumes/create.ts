@@ -125,11 +125,12 @@ function imageOf(reference: string | undefined): string | undefined {
   throw new Fault(400, `Invalid image identifier or unable to access requested image: ${quoted(reference)}.`)
 }
 
-/** The wanted type, else that of the source, else the project's default. */
+/** The wanted type, else that of the source, else the one that the image names, else the project's default. */
 async function typeOf(context: ApiContext, request: FastifyRequest, body: Body): Promise<VolumeTypeRow> {
   const { database } = context
   const { projectId, isAdmin } = callerOf(request)
-  const wanted = given(body.volume_type) ?? (await typeOfSource(context, body))
+  const wanted =
+    given(body.volume_type) ?? (await typeOfSource(context, body)) ?? (await typeOfImage(context, body))
   const type =
     wanted === undefined
       ? await defaultVolumeType(database, projectId)
@@ -139,6 +140,21 @@ async function typeOf(context: ApiContext, request: FastifyRequest, body: Body):
     400,
     `Volume type ${type.name} asks for encryption, and no backend encrypts: there is no key manager.`,
   )
+}
+
+/** cinder/volume/flows/api/create_volume.py: _get_volume_type. */
+const TYPE_PROPERTY = 'cinder_img_volume_type'
+
+async function typeOfImage({ database }: ApiContext, body: Body): Promise<string | undefined> {
+  const imageId = imageOf(given(body.imageRef) ?? given(body.image_id))
+  if (imageId === undefined) return undefined
+  const image = await database
+    .selectFrom('images')
+    .select('metadata')
+    .where('id', '=', imageId)
+    .executeTakeFirst()
+  const properties = JSON.parse(image?.metadata ?? '{}') as Readonly<Record<string, string>>
+  return given(properties[TYPE_PROPERTY])
 }
 
 async function typeOfSource({ database }: ApiContext, body: Body): Promise<string | undefined> {

@@ -101,6 +101,21 @@ test('A volume gets an image’s bytes and is told apart by its image metadata',
   expect(await reimage()).toMatchObject({ status: 400 })
 })
 
+test('An image may name the type of its volumes', async () => {
+  const api = await startCinder()
+  const imageId = await withImage(api)
+  await api.ok(200, 'POST', '/types', { volume_type: { name: 'of-images' } })
+  const name = (value: string) =>
+    api.database.updateTable('images').set({ metadata: JSON.stringify({ cinder_img_volume_type: value }) })
+  await name('of-images').execute()
+  const id = await api.volume({ imageRef: imageId })
+  expect(await shown(api, id)).toMatchObject({ volume_type: 'of-images' })
+  const other = await api.volume({ imageRef: imageId, volume_type: '__DEFAULT__' })
+  expect(await shown(api, other)).toMatchObject({ volume_type: '__DEFAULT__' })
+  await name('nowhere').execute()
+  await api.refused(404, 'POST', '/volumes', { volume: { size: 1, imageRef: imageId } })
+})
+
 test('Flags are set in the words that Python’s clients use', async () => {
   const api = await startCinder()
   const id = await api.volume()

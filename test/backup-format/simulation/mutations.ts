@@ -294,8 +294,19 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'needed-marker-collected',
-    rule: 'a collection removes markers of what no backup needs, no others',
-    edits: [{ file: 'collect-markers.ts', from: 'if (!needed.has(nameOf(kind, ref))) await', to: 'await' }],
+    rule: 'a marker is condemned and goes as its object does',
+    edits: [
+      {
+        file: 'survey.ts',
+        from: 'blob.id.startsWith(shard) && !needed.has(blob)',
+        to: 'blob.id.startsWith(shard)',
+      },
+      {
+        file: 'delete-condemned.ts',
+        from: 'const gone = condemned.filter((blob) => !needed.has(blob))',
+        to: 'const gone = condemned.filter((blob) => !needed.has(blob) || blob.sizeBytes === 0)',
+      },
+    ],
   },
 ]
 
