@@ -46,6 +46,10 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     z.strictObject({ snapshot_id: REFERENCE }),
     async (call, { snapshot_id: snapshotId }) => {
       const { row, actor } = await owned(call.context, call.request, 'volume', call.id)
+      const snapshot = await owned(call.context, call.request, 'snapshot', snapshotId)
+      // The native API gives it zeroes at its end.
+      if (snapshot.row.volumeId === row.id && snapshot.row.sizeBytes !== row.sizeBytes)
+        throw new Fault(400, `Volume ${row.id} was extended since snapshot ${snapshotId} was taken.`)
       try {
         start(
           call.context,
