@@ -3,6 +3,7 @@ import type { TargetSpec } from '../backup-format/target.ts'
 import type { CinderTarget } from '../activities/dependencies.ts'
 import type { CinderTargetConfig, Config, TargetConfig } from '../config/config.ts'
 import { loadCredentials } from '../config/secrets.ts'
+import { backendCapabilities } from '../domain/backend-capabilities.ts'
 import type { PlaceNames } from '../database/requests/places.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
 import { openImageStore } from '../drivers/images/registry.ts'
@@ -28,6 +29,9 @@ export function placeNames(config: Config): PlaceNames {
         name,
         overcommitRatio,
       ]),
+    ),
+    capabilities: Object.fromEntries(
+      Object.entries(config.backends).map(([name, { driver }]) => [name, backendCapabilities(driver)]),
     ),
     cinderTargets: Object.fromEntries(Object.entries(config.cinderTargets).map(cinderPlace)),
   }

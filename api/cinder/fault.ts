@@ -47,5 +47,7 @@ function faultOf(error: FastifyError | Fault, request: FastifyRequest): { status
     return { status: CONFLICTS.has(error.code) ? 409 : 400, message: error.message }
   if (error instanceof RequestError && error.status === 410) return { status: 400, message: error.message }
   const { status, message } = answerOf(error as FastifyError, request)
+  // What no id can be is the id of nothing.
+  if ('validationContext' in error && error.validationContext === 'params') return { status: 404, message }
   return { status: status === 400 || status in NAMES ? status : status < 500 ? 400 : status, message }
 }

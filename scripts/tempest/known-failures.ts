@@ -17,4 +17,12 @@ export const KNOWN_FAILURES: Readonly<Record<string, string>> = {
   MetadataResourceTypesTest: METADEFS,
   test_image_copy_image_import:
     'The installation has one store: a copy into a store that has the image already is a conflict here, and nothing to do in Glance.',
+  test_update_snapshot_status:
+    'The progress of a snapshot that somebody else reports is not kept: snapshots here are there at once.',
+  test_volume_readonly_update: 'A volume that may be written again says nothing about it.',
+  test_volume_backup_create_get_detailed_list_restore_delete:
+    'It makes up a container; here a container is a configured target.',
+  test_volume_backup_export_import:
+    "An exported record names volflow's format, and no driver of Cinder's, which could not read it.",
+  'VolumesBackupsTest.test_incremental_backup': 'It starts a machine.',
 }

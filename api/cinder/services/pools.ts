@@ -1,5 +1,6 @@
 import { allPromisedBytes, backendStates } from '../../../database/cinder/backend-states.ts'
 import { GiB } from '../../../domain/sizes.ts'
+import { backendCapabilities } from '../../../domain/backend-capabilities.ts'
 import type { ApiContext, App } from '../../context.ts'
 import { quoted } from '../../validation-message.ts'
 import { Fault } from '../fault.ts'
@@ -63,13 +64,6 @@ async function poolViews({ database, places }: ApiContext) {
       capabilities: {
         volume_backend_name: backend,
         pool_name: backend,
-        driver_version: '1',
-        vendor_name: 'volflow',
-        storage_protocol: 'file',
-        QoS_support: false,
-        multiattach: false,
-        thin_provisioning_support: true,
-        thick_provisioning_support: false,
         reserved_percentage: 0,
         max_over_subscription_ratio: String(places.overcommitRatios?.[backend] ?? 1),
         total_capacity_gb: gib(state?.totalBytes),
@@ -78,7 +72,7 @@ async function poolViews({ database, places }: ApiContext) {
         allocated_capacity_gb: gib(promised.get(backend) ?? 0),
         timestamp: cinderTime(state?.measuredAt ?? null),
         backend_state: 'up',
-        ...places.capabilities?.[backend],
+        ...(places.capabilities?.[backend] ?? backendCapabilities('file')),
       },
     }
   })

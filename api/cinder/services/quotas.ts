@@ -73,11 +73,11 @@ function setRoutes(app: App, context: ApiContext): void {
 function classRoutes(app: App, context: ApiContext): void {
   const { database } = context
   const schema = { tags, summary: 'Quotas of all projects', params: PARAMS }
-  const show = async (id: string) => ({
-    quota_class_set: { id, ...(await namedLimits(context, await defaultQuotaLimits(database))) },
-  })
+  const limits = async () => namedLimits(context, await defaultQuotaLimits(database))
   const url = '/os-quota-class-sets/:id'
-  app.get(url, { config: { rule: 'admin' }, schema }, async (request) => show(request.params.id))
+  app.get(url, { config: { rule: 'admin' }, schema }, async (request) => ({
+    quota_class_set: { id: request.params.id, ...(await limits()) },
+  }))
   const body = z.object({ quota_class_set: SET })
   app.put(url, { config: { rule: 'admin' }, schema: { ...schema, body } }, async (request) => {
     const { id } = request.params
@@ -87,7 +87,7 @@ function classRoutes(app: App, context: ApiContext): void {
     await database
       .transaction()
       .execute((tx) => setQuotas(tx, { scope: 'class', scopeId: 'default' }, changes))
-    return show(id)
+    return { quota_class_set: await limits() }
   })
 }
 
