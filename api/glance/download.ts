@@ -5,6 +5,7 @@ import type { ApiContext, App } from '../context.ts'
 import { HttpError } from '../http-error.ts'
 import { callerOf } from '../identity/caller.ts'
 import { type ByteRange, rangeOf } from './byte-range.ts'
+import { streamFile } from './file-stream.ts'
 import { imageIdOf } from './reader.ts'
 import { showImage } from './show-image.ts'
 
@@ -69,6 +70,7 @@ async function readFrom(context: ApiContext, image: ImageRecord, range: ByteRang
     throw new HttpError(503, 'storeMissing', `No store of image ${image.id} is configured in this service.`)
   }
   try {
+    if (store.imageFile !== undefined) return await streamFile(await store.imageFile(image.id), range)
     return await store.readImage(image.id, range)
   } catch (error) {
     if (!(error instanceof DriverError)) throw error

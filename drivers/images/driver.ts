@@ -56,6 +56,8 @@ export interface ImageStore {
   openImage(imageId: string, format: DiskFormat): Promise<OpenDevice>
   /** The bytes as uploaded. `start` inclusive, `end` exclusive. */
   readImage(imageId: string, range?: { start: number; end: number }): Promise<Readable>
+  /** Only where an image is a file, byte for byte: its path. Missing: `notFound`. */
+  imageFile?(imageId: string): Promise<string>
   /** Only where something must stay for a while: removes what earlier calls had to leave because others still read from it. */
   sweep?(): Promise<void>
   /** Only where a backend might clone a raw image instead of copying it. Missing: `notFound`. */

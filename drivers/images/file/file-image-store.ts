@@ -46,6 +46,8 @@ export async function openFileImageStore(path: string): Promise<ImageStore> {
       asDriverCall(`open image ${imageId}`, () => openFile(layout.images, imageId, format)),
     readImage: (imageId, range) =>
       asDriverCall(`read image ${imageId}`, () => readImage(layout, imageId, range)),
+    imageFile: (imageId) =>
+      asDriverCall(`find image ${imageId}`, async () => (await find(layout.images, imageId)).path),
     inventory: fileImageInventory(layout),
     list: () =>
       asDriverCall('list the image store', async () => ({
