@@ -30,13 +30,15 @@ export async function unmanageVolume(layout: Layout, volumeId: string): Promise<
   const sourceName = `${volumeId}.raw`
   const target = join(layout.unmanaged, sourceName)
   const current = await currentDirectory(directory)
-  if ((await ifPresent(lstat(current))) === undefined) return { sourceName }
-  const { layers, top } = await needClosed(current)
-  const isGiven = await isSameFile(target, top.path)
-  const { nlink } = await lstat(top.path)
-  if (layers.length > 1 || nlink > (isGiven ? 2 : 1)) throw shared(directory)
-  if (!isGiven) await link(top.path, target)
-  await syncPath(dirname(target))
+  // Else all that may be left to do is to clear away what was the volume.
+  if ((await ifPresent(lstat(current))) !== undefined) {
+    const { layers, top } = await needClosed(current)
+    const isGiven = await isSameFile(target, top.path)
+    const { nlink } = await lstat(top.path)
+    if (layers.length > 1 || nlink > (isGiven ? 2 : 1)) throw shared(directory)
+    if (!isGiven) await link(top.path, target)
+    await syncPath(dirname(target))
+  }
   await removeWithNext(layout.scratch, directory)
   return { sourceName }
 }

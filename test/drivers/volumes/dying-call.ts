@@ -9,7 +9,7 @@ import { Socket } from 'node:net'
 import { syncBuiltinESMExports } from 'node:module'
 
 const [config = '', method = '', args = '', nth = '', victim = ''] = process.argv.slice(2)
-const CHANGES = ['copyFile', 'link', 'mkdir', 'open', 'rename', 'rm', 'truncate'] as const
+const CHANGES = ['copyFile', 'link', 'mkdir', 'open', 'rename', 'rm', 'truncate', 'unlink'] as const
 
 const { openVolumeDriver } = await import('../../../drivers/volumes/registry.ts')
 const driver = await openVolumeDriver(JSON.parse(config))

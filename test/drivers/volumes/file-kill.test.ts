@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { cp, readdir, rename, stat } from 'node:fs/promises'
+import { cp, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
@@ -192,6 +192,35 @@ const CASES: Case[] = [
     },
   },
   {
+    name: 'manageVolume',
+    method: 'manageVolume',
+    args: ({ newVolumeId }) => ({ volumeId: newVolumeId, sourceName: 'disk' }),
+    prepare: async ({ path }) => {
+      await writeFile(join(path, 'unmanaged/disk'), bytesOf(SIZE, CLONED))
+    },
+    check: async ({ driver, path, newVolumeId }) => {
+      await expectVolume(driver, newVolumeId, bytesOf(SIZE, CLONED))
+      expect(await linksOf(join(path, 'volumes', newVolumeId, '0.raw'))).toBe(1)
+      expect(await readdir(join(path, 'unmanaged'))).toEqual([])
+    },
+  },
+  {
+    name: 'unmanageVolume',
+    method: 'unmanageVolume',
+    args: ({ newVolumeId }) => ({ volumeId: newVolumeId }),
+    prepare: async ({ driver, newVolumeId }) => {
+      await driver.createVolume({ volumeId: newVolumeId, sizeBytes: SIZE })
+      await writePattern(await driver.openVolume({ volumeId: newVolumeId, access: 'write' }), CLONED)
+    },
+    check: async ({ driver, path, newVolumeId }) => {
+      const given = join(path, 'unmanaged', `${newVolumeId}.raw`)
+      expect((await driver.list()).volumeIds).not.toContain(newVolumeId)
+      expect(await linksOf(given)).toBe(1)
+      expect(firstDifference(await readFile(given), bytesOf(SIZE, CLONED))).toBeUndefined()
+      await rm(given)
+    },
+  },
+  {
     name: 'compactVolume',
     method: 'compactVolume',
     args: ({ volumeId }) => ({ volumeId }),
@@ -282,6 +311,7 @@ async function expectCleanRemoval({ driver, path }: World): Promise<void> {
     'merged',
     'scratch',
     'snapshots',
+    'unmanaged',
     'volumes',
   ])
 }

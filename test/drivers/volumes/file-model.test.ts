@@ -51,6 +51,7 @@ test('random sequences keep every byte of every volume and snapshot, and leave n
         'merged',
         'scratch',
         'snapshots',
+        'unmanaged',
         'volumes',
       ])
     }),
