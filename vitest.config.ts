@@ -27,8 +27,9 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     // Processes, not threads: children die with the thread that started them, and the native Temporal module likes to be alone.
     pool: 'forks',
-    // End-to-end tests mostly wait, for leases above all; the servers and qemu processes that they start need cores too.
-    maxWorkers: 3,
+    // One for each of two cores: the servers, clusters and qemu processes that a test starts need them too, and with more at once
+    // what a test waits for comes too late.
+    maxWorkers: 2,
     testTimeout: LONG ? LONG_TEST_TIMEOUT_MS : 30_000,
     hookTimeout: 60_000,
     teardownTimeout: 20_000,

@@ -14,7 +14,7 @@ export interface FoundProcess {
 
 /** Programs that `volflow up` keeps running; everything else below it belongs to an operation. */
 const SERVICES = ['node', 'temporal']
-const SHORT_CALL_MS = 10_000
+const SHORT_CALL_MS = 30_000
 
 /** Processes with one of the folders on their command line, as working directory, or with open files below it; never ourselves. */
 export async function processesUnder(folders: readonly string[]): Promise<FoundProcess[]> {
@@ -31,14 +31,18 @@ export async function processesUnder(folders: readonly string[]): Promise<FoundP
  */
 export async function checkProcesses(folders: readonly string[], runningPid?: number): Promise<string[]> {
   const deadlineMs = Date.now() + SHORT_CALL_MS
+  let staying: ReadonlySet<number> | undefined
   for (;;) {
     const found = await processesUnder(folders)
-    const left = found.filter((one) => runningPid === undefined || !isService(one, found, runningPid))
+    const left = found
+      .filter((one) => runningPid === undefined || !isService(one, found, runningPid))
+      .filter(({ pid }) => staying?.has(pid) !== false)
     const mayEnd = runningPid !== undefined && left.every((one) => isBelow(one, found, runningPid))
     if (left.length === 0 || !mayEnd || Date.now() > deadlineMs)
       return left.map(
         ({ pid, command, because }) => `process ${pid} is left: ${command.join(' ')} (${because.join('; ')})`,
       )
+    staying = new Set(left.map(({ pid }) => pid))
     await sleep(100)
   }
 }

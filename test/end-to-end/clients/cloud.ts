@@ -11,8 +11,8 @@ import { until } from '../steps.ts'
 export const HAS_CLIENTS = locate('openstack') !== undefined
 
 const SHELL = '/bin/sh'
-const COMMAND_TIMEOUT_MS = 120_000
-const WAIT_TIMEOUT_MS = 120_000
+const COMMAND_TIMEOUT_MS = 300_000
+const WAIT_TIMEOUT_MS = 300_000
 const POLL_INTERVAL_MS = 100
 /** Later ones refuse the `force` that this `openstack` sends with each snapshot. */
 const VOLUME_API_VERSION = '3.65'

@@ -60,7 +60,12 @@ test.skipIf(PROGRAM === undefined)(
     await run(['remove'], stdout)
     // An image is not there any more, for its user, while its bytes are being removed.
     const isEmpty = (table: string) => runSql(installation, `select id as value from ${table}`).length === 0
-    await until('nothing is left', () => ['volumes', 'snapshots', 'backups', 'images'].every(isEmpty))
+    await until(
+      'nothing is left',
+      () => ['volumes', 'snapshots', 'backups', 'images'].every(isEmpty),
+      120_000,
+      100,
+    )
     expect(value('select name as value from volume_types where id = ?', made.type)).toEqual([])
     expect(existsSync(installation.volumeFolder(made.volume))).toBe(false)
     await expectClean(installation.checked())
