@@ -34,7 +34,7 @@ export function requestManagement(
   return requestOnce(database, actor, { manageVolume: request }, async (tx) => {
     const backend = choosePlace('backend', request.backend, places.backends)
     requireTypeOn(places, request, backend)
-    await refuseManaged(tx, backend, request.sourceName)
+    await refuseManaged(tx, request.sourceName)
     const volumeId = randomUUID()
     await insertVolume(tx, actor, request, {
       ...{ volumeId, backend, sizeBytes: 0, status: 'managing' },
@@ -72,15 +72,12 @@ export function requestUnmanagement(
   })
 }
 
-async function refuseManaged(tx: Tx, backend: string, sourceName: string): Promise<void> {
+/** Also what an operation is just making, which has no row yet. Whatever the backend: two of them may be one place. */
+async function refuseManaged(tx: Tx, sourceName: string): Promise<void> {
   const [, id = ''] = OWN_NAME.exec(sourceName) ?? []
-  const volume = await tx
-    .selectFrom('volumes')
-    .select('id')
-    .where('id', '=', id)
-    .where('backend', '=', backend)
-    .executeTakeFirst()
-  if (volume === undefined) return
+  const volume = await tx.selectFrom('volumes').select('id').where('id', '=', id).executeTakeFirst()
+  const artifact = await tx.selectFrom('artifacts').select('id').where('id', '=', id).executeTakeFirst()
+  if (volume === undefined && artifact === undefined) return
   throw new RequestError(
     400,
     'alreadyManaged',

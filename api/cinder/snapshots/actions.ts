@@ -57,7 +57,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   ),
   'os-unmanage': action(NOTHING, async ({ context, request, id }) => {
     await owned(context, request, 'snapshot', id)
-    throw new Fault(400, 'The backends of this service keep what they have made: unmanage is not supported.')
+    throw new Fault(400, 'Snapshots are not unmanaged: delete them, and unmanage their volume.')
   }),
 }
 

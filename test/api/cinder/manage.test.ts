@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { GiB } from '../../../domain/sizes.ts'
+import { runToEnd } from '../end-operation.ts'
 import { NOWHERE, startCinder } from './cinder-api.ts'
 
 const HERE = { host: 'volflow@local#local' }
@@ -54,6 +55,27 @@ test('What cannot be managed is refused, and nothing is made', async () => {
     { version: '3.7' },
   )
   expect(await api.ok(200, 'GET', '/volumes')).toEqual({ volumes: [] })
+})
+
+test('What an operation is making beside a volume is not to be had', async () => {
+  const api = await startCinder()
+  const { id: imageId } = await api.client.createImage({ diskFormat: 'raw' })
+  await api.database
+    .updateTable('images')
+    .set({ status: 'active', sizeBytes: GiB, virtualSizeBytes: GiB })
+    .where('id', '=', imageId)
+    .execute()
+  const created = await api.client.createVolume({ sizeBytes: GiB })
+  await runToEnd(api.database, created.operation.id)
+  const volumeId = created.operation.resourceId
+  const { operation } = await api.client.reimageVolume(volumeId, { imageId })
+  const { id } = await api.database
+    .selectFrom('artifacts')
+    .select('id')
+    .where('operationId', '=', operation.id)
+    .executeTakeFirstOrThrow()
+  const refs = { ref: { 'source-name': `volume-${id}` } }
+  await api.refused(400, 'POST', '/os-volume-manage', { volume: { ...HERE, ...refs } })
 })
 
 test('One that failed is error_managing, and can be deleted', async () => {
