@@ -1,11 +1,15 @@
 import type { BlockDevice, OpenDevice } from '../block-io/device.ts'
 import { copyDevice } from '../block-io/copy.ts'
+import { DriverError } from '../domain/errors.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
+import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import { attempted, type RunningAttempt } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
+
+const INDEPENDENT: OperationResult = { path: 'independent', movedBytes: 0 }
 
 export function createCopyActivities(deps: ActivityDependencies) {
   return {
@@ -30,6 +34,13 @@ export function createCopyActivities(deps: ActivityDependencies) {
         return using(source, () => copyInto(deps, input, source, 'flatten-copy', attempt))
       }),
 
+    /**
+     * A volume gets what it reads from others: in its place where its driver can do that, else as a copy of everything that takes its
+     * place later.
+     */
+    flattenVolume: (input: Input<'flatten-volume'>): Promise<OperationResult> =>
+      attempted(deps.database, input.operationId, (attempt) => flatten(deps, input, attempt)),
+
     /** A volume into its new backend, where it has the same id. */
     copyVolume: (input: Input<'migrate-volume'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
@@ -41,6 +52,52 @@ export function createCopyActivities(deps: ActivityDependencies) {
         return using(source, () => copyInto(deps, { volumeId, backend: toBackend }, source, 'copy', attempt))
       }),
   }
+}
+
+async function flatten(
+  deps: ActivityDependencies,
+  input: Input<'flatten-volume'>,
+  attempt: RunningAttempt,
+): Promise<OperationResult> {
+  const { volumeId, contentId, backend, sizeBytes, guest } = input
+  const driver = place(deps.backends, 'backend', backend)
+  if (driver.flattenVolume !== undefined) return flattenInPlace(driver, input, attempt)
+  if (guest !== undefined)
+    throw new DriverError('inUse', `Expected volume ${volumeId} not to be in use: detach it first`)
+  const source = await driver.openVolume({ volumeId, access: 'read' })
+  return using(source, async () => {
+    // One file, with all of its bytes.
+    if (source.plainFile !== undefined) return INDEPENDENT
+    await driver.createVolume({ volumeId: contentId, sizeBytes })
+    return copyInto(deps, { backend, volumeId: contentId }, source, 'flatten-copy', attempt)
+  })
+}
+
+async function flattenInPlace(
+  driver: VolumeDriver,
+  { volumeId, guest, sizeBytes }: Input<'flatten-volume'>,
+  attempt: RunningAttempt,
+): Promise<OperationResult> {
+  const before = attempt.movedBytesBefore
+  // What earlier attempts have done is gone through again, fast: nobody wants to see that.
+  const report = (doneBytes: number) => {
+    const movedBytes = Math.max(before, doneBytes)
+    attempt.progress({ phase: 'flattening', doneBytes: movedBytes, totalBytes: sizeBytes, movedBytes })
+  }
+  report(0)
+  const done = await driver.flattenVolume?.({
+    volumeId,
+    ...(guest !== undefined && { guest }),
+    signal: attempt.signal,
+    onProgress: report,
+    onCheckpoint: async (bytes) => {
+      // Only what is new: attempts that crash at one point are counted.
+      if (bytes > attempt.resumeFromBytes) await attempt.checkpoint(bytes)
+    },
+  })
+  if (done?.flattened !== true) return INDEPENDENT
+  report(sizeBytes)
+  return { path: 'flatten', movedBytes: sizeBytes }
 }
 
 async function copyInto(

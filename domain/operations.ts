@@ -94,6 +94,8 @@ export interface OperationSpecs {
   /** What somebody else put into the backend under `sourceName` becomes the volume; how large it is, is known when it has. */
   'manage-volume': { volumeId: string; backend: string; sourceName: string }
   'unmanage-volume': { volumeId: string; backend: string }
+  /** `contentId`: the volume that gets the bytes where they cannot be put into place one by one. */
+  'flatten-volume': { volumeId: string; backend: string; sizeBytes: number; contentId: string } & InUse
   /** `snapshotIds`: all that the volume has, which go before it. */
   'delete-volume': { volumeId: string; backend: string; snapshotIds?: readonly string[] }
   'extend-volume': { volumeId: string; backend: string; sizeBytes: number } & InUse
@@ -271,6 +273,8 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
       failed: 'error_unmanaging',
     },
   },
+  // It reads as before throughout, and shows nothing.
+  'flatten-volume': { volume: { ...read('volume', ['available', 'in-use']), mode: 'exclusive' } },
   'delete-volume': {
     volume: deleted('volume', [...DELETABLE, 'error_restoring', 'error_extending', 'error_managing']),
     snapshot: deleted('snapshot'),

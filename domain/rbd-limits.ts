@@ -6,6 +6,10 @@ export const RBD_LIMITS = {
   rbdCallMs: 60_000,
   /** Of a removal, which takes an object at a time: below the time that a short activity has. */
   rbdRemoveMs: 25 * 60_000,
+  /** Of a flattening, whose progress is watched: as long as an activity may take. */
+  rbdFlattenMs: 24 * 3_600_000,
+  /** How often it is asked how far it is: each question starts a program. */
+  rbdFlattenPollMs: 1_500,
   /** The cluster forgets a client that does not answer after 30 s. */
   rbdWatchMs: 35_000,
   /** A monitor that does not answer by then is away; Ceph itself would wait for five minutes. */

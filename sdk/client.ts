@@ -177,6 +177,12 @@ export class VolflowClient {
     return this.#json({ method: 'POST', path, json: snapshot, ...options })
   }
 
+  /** Afterwards it reads from nothing that it was cloned from. */
+  flattenVolume(id: string, options?: RequestOptions): Promise<VolumeAccepted> {
+    const path = `/volumes/${encodeURIComponent(id)}/flatten`
+    return this.#json({ method: 'POST', path, ...options })
+  }
+
   /** Gives the volume the bytes of an image. */
   reimageVolume(id: string, reimage: ReimageVolumeInput, options?: RequestOptions): Promise<VolumeAccepted> {
     const path = `/volumes/${encodeURIComponent(id)}/reimage`

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Actor } from '../../database/operations/accept.ts'
 import type { Accepted } from '../../database/operations/idempotency.ts'
 import { requestVolumeExtension } from '../../database/requests/extend-volume.ts'
+import { requestFlatten } from '../../database/requests/flatten-volume.ts'
 import { requestRevert } from '../../database/requests/revert-volume.ts'
 import { actorOf } from '../actor.ts'
 import type { ApiContext, App } from '../context.ts'
@@ -40,6 +41,14 @@ export function volumeActionRoutes(app: App, context: ApiContext): void {
       const actor = actorOf(request)
       const accepted = await requestRevert(database, actor, request.params.id, request.body)
       return answerVolume(context, actor, accepted, reply)
+    },
+  )
+  app.post(
+    '/volumes/:id/flatten',
+    { schema: { ...COMMON, summary: 'Make a volume independent of what it was cloned from' } },
+    async (request, reply) => {
+      const actor = actorOf(request)
+      return answerVolume(context, actor, await requestFlatten(database, actor, request.params.id), reply)
     },
   )
 }

@@ -28,6 +28,15 @@ export function volumeActionCommands(volume: Command): void {
       const snapshotId = await resolve(session, 'snapshot', options.snapshot)
       await end(session, await session.client.revertVolume(id, { snapshotId }, session.request))
     })
+  volume
+    .command('flatten')
+    .description('make a volume independent of what it was cloned from')
+    .argument('<volume>', 'id or name')
+    .action(async (idOrName: string, _options, command: Command) => {
+      const session = sessionOf(command)
+      const id = await resolve(session, 'volume', idOrName)
+      await end(session, await session.client.flattenVolume(id, session.request))
+    })
 }
 
 async function end(session: Session, answer: VolumeAccepted): Promise<void> {

@@ -131,3 +131,8 @@ export function volumeArtifact(backend: string, volumeId: string): Artifact {
     purpose: 'result',
   }
 }
+
+/** Of a volume that takes the place of another. Temporary even when the operation succeeds: then it has become the volume, and there is nothing to release. */
+export function contentArtifact(backend: string, contentId: string): Artifact {
+  return { ...volumeArtifact(backend, contentId), purpose: 'temporary' }
+}

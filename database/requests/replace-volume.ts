@@ -7,7 +7,7 @@ import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { requireResource } from '../resources.ts'
 import { requireActiveImage } from './active-image.ts'
 import { checkAtLeast } from './checks.ts'
-import { volumeArtifact } from './new-volume.ts'
+import { contentArtifact } from './new-volume.ts'
 
 export function requestRestoreIntoVolume(
   database: Database,
@@ -72,9 +72,4 @@ export function requestReimage(
     })
     return { operationId, resourceId: volumeId }
   })
-}
-
-/** Temporary even when the operation succeeds: then it has become the volume, and there is nothing to release. */
-function contentArtifact(backend: string, contentId: string): Artifact {
-  return { ...volumeArtifact(backend, contentId), purpose: 'temporary' }
 }

@@ -46,6 +46,15 @@ export interface CompactRequest {
   readonly onProgress?: (progress: { doneBytes: number; totalBytes: number }) => void
 }
 
+export interface FlattenRequest {
+  readonly volumeId: string
+  readonly signal: AbortSignal
+  /** How much of the volume is done with. Never less than before. */
+  readonly onProgress: (doneBytes: number) => void
+  /** As above, of what will not be lost. */
+  readonly onCheckpoint: (bytes: number) => Promise<void>
+}
+
 /**
  * A place where volumes are kept. Every method may be called again after a crash at any point of an earlier call, with the same
  * arguments, and then ends in the same state. All failures are DriverError. Ids are UUIDs, checked by the caller's caller and
@@ -130,6 +139,11 @@ export interface VolumeDriver {
    * backend. Missing: fine.
    */
   compactVolume?(volume: CompactRequest & InUse): Promise<{ mergedLayers: number }>
+  /**
+   * Only where a volume may need others that can be told from it: puts into it whatever it still reads from them. Stopped at any point
+   * it reads as before, and the next call goes on. It needed none: false. Somebody writes it: `inUse`, unless it is `guest`.
+   */
+  flattenVolume?(volume: FlattenRequest & InUse): Promise<{ flattened: boolean }>
   /** Only where something must stay for a while: removes what earlier calls had to leave because others still read from it. */
   sweep?(): Promise<void>
   /** For fsck: everything kept here, with what is needed to compare it with the database. */

@@ -122,6 +122,29 @@ test('The source of a running clone is not deleted, but snapshotted', async () =
   expect((await client.createSnapshot({ volumeId })).operation.state).toBe('pending')
 })
 
+test('A volume that is flattened looks as before, and nobody else works with it', async () => {
+  const { client, database, volumeId } = await apiWithVolume()
+  const { operation, volume } = await client.flattenVolume(volumeId)
+  expect(operation).toMatchObject({ kind: 'flatten-volume', resourceId: volumeId })
+  expect(volume).toMatchObject({ status: 'available', holderOperationId: operation.id })
+  for (const refused of [client.createSnapshot({ volumeId }), client.flattenVolume(volumeId)])
+    await expect(refused).rejects.toMatchObject({ status: 409, holderOperationId: operation.id })
+  await runToEnd(database, operation.id, FAILED)
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'available' })
+  await expect(client.flattenVolume(NOWHERE)).rejects.toMatchObject({ status: 404 })
+})
+
+test('A volume in use is flattened only where its guest is known', async () => {
+  const { client, database, volumeId } = await apiWithVolume()
+  await runToEnd(database, (await client.attachVolume(volumeId, {})).operation.id)
+  const refused = client.flattenVolume(volumeId)
+  await expect(refused).rejects.toMatchObject({ status: 409, code: 'volumeInUse' })
+  await runToEnd(database, (await client.detachVolume(volumeId)).operation.id)
+  await runToEnd(database, (await client.attachVolume(volumeId, { guest: 'vm' })).operation.id)
+  await runToEnd(database, (await client.flattenVolume(volumeId)).operation.id)
+  expect(await client.showVolume(volumeId)).toMatchObject({ status: 'in-use' })
+})
+
 test('A volume returns to its most recent snapshot only, and shows that it does', async () => {
   const api = await apiWithVolume()
   const { client, volumeId, database } = api

@@ -253,7 +253,7 @@ async function startWorking(end: OperationEnd, stepMs: number): Promise<TestApi>
   return api
 }
 
-test('A volume is extended, cloned and reverted, and an image deleted, by their names', async () => {
+test('A volume is extended, cloned, flattened and reverted, and an image deleted, by their names', async () => {
   const { url, client, database } = await startApi()
   const accepted = async (...args: string[]) => {
     const { stdout, stderr } = await runCli(url, [...args, '--json'])
@@ -269,6 +269,10 @@ test('A volume is extended, cloned and reverted, and an image deleted, by their 
   expect(revert).toMatchObject({ kind: 'revert-to-snapshot', resourceId: volumeId })
   const clone = await accepted('volume', 'create', '--source', 'root')
   expect(await client.showVolume(clone.resourceId)).toMatchObject({ sourceVolumeId: volumeId })
+  expect(await accepted('volume', 'flatten', 'root')).toMatchObject({
+    kind: 'flatten-volume',
+    resourceId: volumeId,
+  })
   await client.createImage({ diskFormat: 'raw', name: 'debian' })
   expect(await accepted('image', 'delete', 'debian')).toMatchObject({ kind: 'delete-image' })
   expect((await runCli(url, ['volume', 'extend', 'root', '--size', '1M'])).exitCode).toBe(2)

@@ -204,6 +204,11 @@ async function recordCopies(installation: Installation, volumeId: string, record
   const restore = () => client.restoreBackup(backupId, { volumeId })
   await end(restore(), 'restore-backup-into-volume/succeeded')
   await cancelled(restore(), 'restore-backup-into-volume/cancelled')
+  // Restored into, it has its bytes in a layer.
+  await end(client.flattenVolume(volumeId), 'flatten-volume/copied')
+  await end(client.flattenVolume(volumeId), 'flatten-volume/independent')
+  await client.waitForOperation((await restore()).operation.id)
+  await cancelled(client.flattenVolume(volumeId), 'flatten-volume/cancelled')
   const migrate = (backend: string) => client.migrateVolume(volumeId, { backend })
   await cancelled(migrate('other'), 'migrate-volume/cancelled')
   await end(migrate('other'), 'migrate-volume/succeeded')

@@ -4,6 +4,7 @@ import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
 import { connectionInfoOf } from './connection.ts'
 import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume } from './create.ts'
+import { flattenVolume } from './flatten.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
 import { manageVolume, unmanageVolume } from './manage.ts'
@@ -49,6 +50,7 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
     cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
     extendVolume: (volume) => extendVolume(place, volume),
+    flattenVolume: (volume) => flattenVolume(place, volume),
     replaceVolume: (volume) => replaceVolume(place, volume),
     openVolume: ({ volumeId, access }) =>
       access === 'read' ? openToRead(place, volumeId) : openToWrite(place, volumeId, socketDirectory),

@@ -68,6 +68,20 @@ export async function openRecorded<T>(place: RbdPlace, image: string, open: () =
   return opened
 }
 
+/** While a program of ours runs that writes the image: whoever has it open then is the writer. Nobody else may have it open. */
+export async function recordedWhile<T>(place: RbdPlace, image: string, run: () => Promise<T>): Promise<T> {
+  await setMark(place, image, WRITER, OPENING)
+  try {
+    const result = await run()
+    await forgetWriter(place, image)
+    return result
+  } catch (error) {
+    // What cannot be done now is done by whoever comes next.
+    await fenceWriter(place, image).catch(() => undefined)
+    throw error
+  }
+}
+
 export function forgetWriter(place: RbdPlace, image: string): Promise<void> {
   return removeMark(place, image, WRITER)
 }

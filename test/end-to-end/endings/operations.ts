@@ -100,6 +100,11 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
       cancelled: { status: 'available', bytes: 'zeroes' },
     },
   },
+  'flatten-volume': {
+    start: ({ client, layeredId }) => client.flattenVolume(layeredId),
+    moves: true,
+    leaves: replaced('image', 'image'),
+  },
   'delete-volume': {
     start: ({ client, deletedId }) => client.deleteVolume(deletedId),
     commitsAtOnce: true,

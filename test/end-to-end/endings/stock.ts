@@ -28,6 +28,8 @@ export interface Stock {
   readonly unusedCinderBackupId: string
   readonly uploadedId: string
   readonly migratedId: string
+  /** With the image's bytes in a layer over zeroes. */
+  readonly layeredId: string
   readonly deletedId: string
   readonly extendedId: string
   /** Volumes of zeroes. */
@@ -73,8 +75,12 @@ export async function makeStock(installation: Installation): Promise<Stock> {
       blank(),
       uploadImage(installation, zeroesFile, 'raw'),
     ])
-  const [unattachedId, attachedId, unmanagedId] = await Promise.all([blank(), blank(), blank()])
+  const [unattachedId, attachedId, unmanagedId, layeredId] = await Promise.all([
+    ...[blank(), blank()],
+    ...[blank(), blank()],
+  ] as const)
   const { result } = await ended(installation, client.unmanageVolume(await blank()))
+  await done(client.restoreBackup(backupId, { volumeId: layeredId }))
   await done(client.attachVolume(attachedId, {}))
   const unusedSnapshotId = await snapshotOf(volumeId)
   await done(client.reimageVolume(revertedId, { imageId }))
@@ -82,7 +88,7 @@ export async function makeStock(installation: Installation): Promise<Stock> {
     ...{ client, imageFile, imageId, unusedImageId, volumeId, snapshotId, unusedSnapshotId },
     unusedCinderBackupId,
     ...{ backupId, unusedBackupId, uploadedId, migratedId, deletedId, extendedId, restoredId, reimagedId },
-    ...{ unattachedId, attachedId, unmanagedId, sourceName: String(result?.sourceName) },
+    ...{ unattachedId, attachedId, unmanagedId, layeredId, sourceName: String(result?.sourceName) },
     reverted: { volumeId: revertedId, snapshotId: revertedSnapshotId },
     sha256: { image: await sha256OfFile(imageFile), zeroes: await sha256OfFile(zeroesFile) },
   }
