@@ -3,9 +3,7 @@
  * with us, however we end. For tests, the demo and benchmarks.
  */
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -13,6 +11,7 @@ import { runProcess, type RunningProcess, startProcess } from '../../block-io/pr
 import { GiB } from '../../domain/sizes.ts'
 import { locate } from '../setup/locate.ts'
 import { type ClusterFiles, writeClusterFiles } from './configuration.ts'
+import { acceptsConnections, freePort } from '../ports.ts'
 
 const DEVICE_BYTES = 64 * GiB
 const POOLS = ['volumes', 'images', 'backups'] as const
@@ -183,27 +182,4 @@ class RunningDaemon implements Daemon {
       await sleep(POLL_MS)
     }
   }
-}
-
-async function acceptsConnections(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new Error('Expected a TCP address')
-  return address.port
 }

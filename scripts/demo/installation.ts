@@ -7,7 +7,7 @@ import { loadConfig } from '../../config/load.ts'
 import type { VolumeDriverConfig } from '../../drivers/volumes/registry.ts'
 import { VolflowClient } from '../../sdk/client.ts'
 import { childrenOf } from './processes.ts'
-import { freePort } from './servers.ts'
+import { freePort } from '../ports.ts'
 
 export type ServiceName = 'api' | 'control-worker' | 'data-worker'
 

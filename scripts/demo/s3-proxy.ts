@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { listen } from './servers.ts'
+import { listen } from '../ports.ts'
 
 export interface S3Proxy {
   readonly endpoint: string

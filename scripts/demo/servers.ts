@@ -1,10 +1,9 @@
 /** Programs that run while the demo or a benchmark does. They die with us, however we end. */
-import { once } from 'node:events'
-import { createServer, type Server } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3'
 import { type RunningProcess, startProcess } from '../../block-io/process.ts'
 import { locate } from '../setup/locate.ts'
+import { freePort } from '../ports.ts'
 
 export interface S3Server {
   readonly endpoint: string
@@ -63,23 +62,6 @@ async function startServer(
     throw error
   }
   return { endpoint, ...CREDENTIALS, bucket: BUCKET, stop: () => server.stop() }
-}
-
-/** A port of 127.0.0.1 that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer()
-  const port = await listen(server)
-  server.close()
-  await once(server, 'close')
-  return port
-}
-
-export async function listen(server: Server): Promise<number> {
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new Error('Expected a TCP address')
-  return address.port
 }
 
 /** A server that makes a bucket is ready. */

@@ -1,8 +1,8 @@
 /** Runs what docker-compose.yml says without Docker: the same commands, environment and checks, on this machine's own programs. */
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { acceptsConnections } from '../support/server-process.ts'
 import { type ComposeFile, ROOT, type Service } from './compose-file.ts'
+import { acceptsConnections } from '../../scripts/ports.ts'
 
 /** The ports inside the containers. Each service has a health port of its own behind the last one. */
 const PORTS = [5432, 7233, 7234, 7235, 7239, 6933, 6934, 6935, 6939, 7243, 7070, 8080, 8780]

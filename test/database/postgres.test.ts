@@ -5,8 +5,8 @@ import { type Database, type DatabasePlace, openDatabase } from '../../database/
 import { requestVolume } from '../../database/requests/create-volume.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { MiB } from '../../domain/sizes.ts'
-import { freePort } from '../support/free-port.ts'
 import { actor, PLACES, temporaryDatabase } from './database-fixture.ts'
+import { freePort } from '../../scripts/ports.ts'
 
 let database: Database
 let place: Exclude<DatabasePlace, string>

@@ -1,7 +1,7 @@
 import { createServer, request } from 'node:http'
 import { afterEach, expect, test } from 'vitest'
 import { type S3Proxy, startS3Proxy } from '../../scripts/demo/s3-proxy.ts'
-import { listen } from '../../scripts/demo/servers.ts'
+import { listen } from '../../scripts/ports.ts'
 
 const stored = new Map<string, { bytes: number; host: string | undefined }>()
 let stop = async () => {}

@@ -17,11 +17,11 @@ import type { CheckResult } from '../../workers/doctor/check.ts'
 import { doctor } from '../../workers/doctor/doctor.ts'
 import { expectClean } from '../checker/check.ts'
 import { startForgetfulS3 } from '../faults/forgetful-s3.ts'
-import { freePort, listen } from '../support/free-port.ts'
 import { ON_POSTGRES } from '../support/postgres-wanted.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB } from './steps.ts'
+import { freePort, listen } from '../../scripts/ports.ts'
 
 const MAIN = join(import.meta.dirname, '../../workers/main.ts')
 

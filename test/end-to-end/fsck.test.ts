@@ -15,11 +15,11 @@ import { lookingKeyring } from '../../workers/keyring.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { fsck } from '../../workers/fsck/fsck.ts'
 import { expectClean } from '../checker/check.ts'
-import { freePort } from '../support/free-port.ts'
 import { makeRawImage } from '../support/small-images.ts'
 import { Damage } from './damage.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB, until, uploadImage } from './steps.ts'
+import { freePort } from '../../scripts/ports.ts'
 
 const STRANGER = randomUUID()
 const MAIN = join(import.meta.dirname, '../../workers/main.ts')

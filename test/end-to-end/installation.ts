@@ -9,13 +9,13 @@ import { VolflowClient } from '../../sdk/client.ts'
 import type { CheckedInstallation, RbdPlaceToCheck, S3Place } from '../checker/installation.ts'
 import { processesUnder } from '../checker/processes.ts'
 import { type CountingProxy, startCountingProxy } from '../faults/proxy.ts'
-import { freePort } from '../support/free-port.ts'
 import type { PostgresDatabase } from '../support/postgres-server.ts'
 import { ON_POSTGRES } from '../support/postgres-wanted.ts'
 import { type S3Server, startVersityGw } from '../support/s3-servers.ts'
 import { postgresDatabase } from '../support/temporary-database.ts'
 import { processTree } from './processes.ts'
 import { SUBREAPER } from './subreaper.ts'
+import { freePort } from '../../scripts/ports.ts'
 
 const MAIN = fileURLToPath(new URL('../../workers/main.ts', import.meta.url))
 const READY_TIMEOUT_MS = 120_000

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, request, type ServerResponse } from
 import { buffer } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
 import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { listen } from '../support/free-port.ts'
+import { listen } from '../../scripts/ports.ts'
 
 /**
  * An S3 server as there were many: it does not know If-None-Match, and overwrites. Everything else is passed on to a real one as it

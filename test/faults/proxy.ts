@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net'
-import { listen } from '../support/free-port.ts'
+import { listen } from '../../scripts/ports.ts'
 
 export interface CountingProxy {
   readonly port: number

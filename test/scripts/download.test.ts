@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { runProcess } from '../../block-io/process.ts'
 import { downloadArchive } from '../../scripts/setup/download.ts'
-import { listen } from '../support/free-port.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { listen } from '../../scripts/ports.ts'
 
 let server: Server
 let url: string

@@ -6,9 +6,9 @@ import type { TestProject } from 'vitest/node'
 import { startCephCluster } from '../../scripts/ceph/cluster.ts'
 import { searchPath } from '../../scripts/setup/locate.ts'
 import { describeCeph } from './ceph-cluster.ts'
-import { listen } from './free-port.ts'
 import { startPostgres } from './postgres-server.ts'
 import { startTemporalServer } from './temporal-server.ts'
+import { listen } from '../../scripts/ports.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

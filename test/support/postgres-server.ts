@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import { runProcess } from '../../block-io/process.ts'
 import { locate } from '../../scripts/setup/locate.ts'
-import { freePort } from './free-port.ts'
 import { startServer } from './server-process.ts'
+import { freePort } from '../../scripts/ports.ts'
 
 /** The server refuses to run as root; Debian's package makes this user. */
 const USER = 'postgres'

@@ -1,6 +1,6 @@
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
-import { freePort } from './free-port.ts'
-import { acceptsConnections, startServer, type ServerProcess } from './server-process.ts'
+import { startServer, type ServerProcess } from './server-process.ts'
+import { acceptsConnections, freePort } from '../../scripts/ports.ts'
 
 export interface S3Server extends ServerProcess {
   readonly endpoint: string

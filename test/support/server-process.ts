@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startProcess } from '../../block-io/process.ts'
 import { locate } from '../../scripts/setup/locate.ts'
@@ -61,16 +59,4 @@ async function startOnce({ program, args, env, isReady }: ServerStart): Promise<
     await child.exited
   }
   return { pid: child.pid ?? 0, stop: () => child.stop(), kill9 }
-}
-
-export async function acceptsConnections(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

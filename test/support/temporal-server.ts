@@ -1,7 +1,7 @@
 import { Connection } from '@temporalio/client'
 import { SEARCH_ATTRIBUTES } from '../../domain/search-attributes.ts'
-import { freePort } from './free-port.ts'
-import { acceptsConnections, startServer, type ServerProcess } from './server-process.ts'
+import { startServer, type ServerProcess } from './server-process.ts'
+import { acceptsConnections, freePort } from '../../scripts/ports.ts'
 
 export interface TemporalServer extends ServerProcess {
   /** `127.0.0.1:PORT` */

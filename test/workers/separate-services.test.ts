@@ -2,10 +2,10 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { VolflowClient } from '../../sdk/client.ts'
-import { freePort } from '../support/free-port.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { startTemporalServer } from '../support/temporal-server.ts'
 import { runCommand, startService } from './service-process.ts'
+import { freePort } from '../../scripts/ports.ts'
 
 const NAMESPACE = 'storage'
 const SERVICES = ['control-worker', 'data-worker', 'api'] as const

@@ -2,10 +2,10 @@ import { z } from 'zod'
 import { setColumns } from '../../../database/cinder/volumes.ts'
 import { requestBackupDeletion } from '../../../database/requests/backups.ts'
 import type { ApiContext, App } from '../../context.ts'
-import { type Action, action, actionRoute, NOTHING } from '../actions.ts'
+import { type Action, action, actionRoute } from '../actions.ts'
+import { forceDelete } from '../force-delete.ts'
 import { owned } from '../owned.ts'
-import { abandonHolders, releaseHolders } from '../release-holders.ts'
-import { start } from '../start.ts'
+import { abandonHolders } from '../release-holders.ts'
 
 const ADMIN = { rule: 'admin' } as const
 
@@ -20,16 +20,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
     },
     ADMIN,
   ),
-  'os-force_delete': action(
-    NOTHING,
-    async ({ context, request, reply, id }) => {
-      const { row, actor } = await owned(context, request, 'backup', id)
-      await releaseHolders(context, 'backup', row)
-      start(context, reply, await requestBackupDeletion(context.database, actor, row.id))
-      return reply.code(202).send()
-    },
-    ADMIN,
-  ),
+  'os-force_delete': forceDelete('backup', requestBackupDeletion),
 }
 
 export function backupActionRoute(app: App, context: ApiContext): void {

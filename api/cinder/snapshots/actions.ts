@@ -6,9 +6,9 @@ import type { ApiContext, App } from '../../context.ts'
 import { quoted } from '../../validation-message.ts'
 import { type Action, action, actionRoute, NOTHING } from '../actions.ts'
 import { Fault } from '../fault.ts'
+import { forceDelete } from '../force-delete.ts'
 import { owned } from '../owned.ts'
-import { abandonHolders, releaseHolders } from '../release-holders.ts'
-import { start } from '../start.ts'
+import { abandonHolders } from '../release-holders.ts'
 
 const ADMIN = { rule: 'admin' } as const
 
@@ -45,16 +45,7 @@ const ACTIONS: Readonly<Record<string, Action>> = {
       return reply.code(202).send()
     },
   ),
-  'os-force_delete': action(
-    NOTHING,
-    async ({ context, request, reply, id }) => {
-      const { row, actor } = await owned(context, request, 'snapshot', id)
-      await releaseHolders(context, 'snapshot', row)
-      start(context, reply, await requestSnapshotDeletion(context.database, actor, row.id))
-      return reply.code(202).send()
-    },
-    ADMIN,
-  ),
+  'os-force_delete': forceDelete('snapshot', requestSnapshotDeletion),
   'os-unmanage': action(NOTHING, async ({ context, request, id }) => {
     await owned(context, request, 'snapshot', id)
     throw new Fault(400, 'Snapshots are not unmanaged: delete them, and unmanage their volume.')

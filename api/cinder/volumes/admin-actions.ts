@@ -8,8 +8,9 @@ import { type Action, action, NOTHING } from '../actions.ts'
 import { Fault } from '../fault.ts'
 import { BOOLEAN, booleanOf, REFERENCE } from '../fields.ts'
 import { backendOf } from '../hosts.ts'
+import { forceDelete } from '../force-delete.ts'
 import { owned } from '../owned.ts'
-import { abandonHolders, releaseHolders } from '../release-holders.ts'
+import { abandonHolders } from '../release-holders.ts'
 import { start } from '../start.ts'
 import { quoted } from '../../validation-message.ts'
 
@@ -50,16 +51,7 @@ export const ADMIN_ACTIONS: Readonly<Record<string, Action>> = {
     },
     ADMIN,
   ),
-  'os-force_delete': action(
-    NOTHING,
-    async ({ context, request, reply, id }) => {
-      const { row, actor } = await owned(context, request, 'volume', id)
-      await releaseHolders(context, 'volume', row)
-      start(context, reply, await requestVolumeDeletion(context.database, actor, row.id))
-      return reply.code(202).send()
-    },
-    ADMIN,
-  ),
+  'os-force_delete': forceDelete('volume', requestVolumeDeletion),
   'os-migrate_volume': action(
     MIGRATE,
     async ({ context, request, reply, id }, { host, force_host_copy, lock_volume }) => {

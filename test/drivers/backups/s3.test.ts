@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { openTarget } from '../../../drivers/backups/registry.ts'
-import { listen } from '../../support/free-port.ts'
 import { type S3Server, startMinio, startVersityGw } from '../../support/s3-servers.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { describeBackupTarget } from './contract.ts'
+import { listen } from '../../../scripts/ports.ts'
 
 for (const [name, start] of [
   ['VersityGW', startVersityGw],
