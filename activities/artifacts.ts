@@ -36,6 +36,10 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
       await store.discardStage(id)
       return store.deleteImage(id)
     }
+    case 'derived': {
+      const { derived } = place(deps.stores, 'store', artifact.place)
+      return derived?.discard({ imageId: parentId ?? '', draftId: id })
+    }
     case 'merge':
       return abortMergeInCinder(deps, { target: artifact.place, backupId: id })
     case 'backup':

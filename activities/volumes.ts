@@ -34,12 +34,19 @@ export function createVolumeActivities(deps: ActivityDependencies) {
         return { path: 'copy' }
       }),
 
-    /** A clone where the image is beside the backend's volumes; else `copy`, and the volume is there, all zeroes, to be copied into. */
-    makeVolumeFromImage: (input: Input<'create-volume-from-image'>): Promise<{ path: string }> =>
+    /**
+     * A clone where the image is beside the backend's volumes. Where it would be one if what is cloned were made first, and the caller
+     * knows how: `derive`, and nothing is there yet. Else `copy`, and the volume is there, all zeroes, to be copied into.
+     */
+    makeVolumeFromImage: (
+      input: Input<'create-volume-from-image'> & { mayDerive?: boolean },
+    ): Promise<{ path: string }> =>
       attempted(deps.database, input.operationId, async () => {
         const driver = backend(input.backend)
-        const cloned = await cloneImage(driver, place(deps.stores, 'store', input.store), input)
+        const store = place(deps.stores, 'store', input.store)
+        const cloned = await cloneImage(driver, store, input)
         if (cloned !== undefined) return cloned
+        if (input.mayDerive === true && (await canDerive(driver, store, input))) return { path: 'derive' }
         await driver.createVolume(input)
         return { path: 'copy' }
       }),
@@ -80,9 +87,21 @@ async function cloneImage(
   store: ImageStore,
   { imageId, diskFormat, volumeId: newVolumeId, sizeBytes }: Input<'create-volume-from-image'>,
 ): Promise<{ path: string } | undefined> {
-  if (diskFormat !== 'raw' || driver.cloneImage === undefined) return undefined
-  const source = await store.cloneSource?.(imageId)
+  if (driver.cloneImage === undefined) return undefined
+  const source = await (diskFormat === 'raw'
+    ? store.cloneSource?.(imageId)
+    : store.derived?.cloneSource(imageId))
   return source && driver.cloneImage({ source, newVolumeId, sizeBytes })
+}
+
+async function canDerive(
+  driver: VolumeDriver,
+  store: ImageStore,
+  { imageId, diskFormat }: Input<'create-volume-from-image'>,
+): Promise<boolean> {
+  if (diskFormat === 'raw' || store.derived === undefined || driver.reachesImage === undefined) return false
+  const source = await store.cloneSource?.(imageId)
+  return source !== undefined && driver.reachesImage(source)
 }
 
 /** Undefined: it is a clone of clones already, and one more would be too many. */

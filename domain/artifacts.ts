@@ -5,11 +5,11 @@ import type { PlaceType } from './queues.ts'
  * transaction that accepts the request; undo, recovery, the janitor and fsck all work from these rows.
  */
 export interface Artifact {
-  /** `merge`: copies of a backup's objects on their way to those that build on it. */
-  readonly kind: 'volume' | 'snapshot' | 'backup' | 'stage' | 'image' | 'merge'
+  /** `merge`: copies of a backup's objects on their way to those that build on it; `derived`: an image's raw bytes, while they are made. */
+  readonly kind: 'volume' | 'snapshot' | 'backup' | 'stage' | 'image' | 'merge' | 'derived'
   readonly placeType: PlaceType
   readonly place: string
-  /** The id under which the driver knows it; `parentId` is a snapshot's volume or a backup's project. */
+  /** The id under which the driver knows it; `parentId` is a snapshot's volume, a backup's project or what is derived's image. */
   readonly id: string
   readonly parentId: string | null
   /** `result`: kept when the operation succeeds. `temporary`: released in every case. */

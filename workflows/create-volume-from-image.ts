@@ -12,8 +12,11 @@ export function createVolumeFromImage(input: OperationInput) {
         await backend.makeVolume(spec)
         return onData(spec.backend).copyImage(spec)
       }
-      const { path } = await backend.makeVolumeFromImage(spec)
-      return path === 'copy' ? onData(spec.backend).copyImage(spec) : { path, movedBytes: 0 }
+      const first = await backend.makeVolumeFromImage({ ...spec, mayDerive: true })
+      const isDerived = first.path === 'derive'
+      const { movedBytes = 0 } = isDerived ? await onData(spec.backend).deriveImage(spec) : {}
+      const { path } = isDerived ? await backend.makeVolumeFromImage(spec) : first
+      return path === 'copy' ? onData(spec.backend).copyImage(spec) : { path, movedBytes }
     },
   })
 }

@@ -30,6 +30,39 @@ export async function listArtifacts(
   return purpose === 'all' ? rows : rows.filter((row) => row.purpose === purpose)
 }
 
+/**
+ * Writes down what the operation is about to make after all: it had to look before it could know. False: the operation has ended, and
+ * nothing may be made for it. Repeatable.
+ */
+export async function planArtifact(
+  database: Database,
+  operationId: string,
+  artifact: Artifact,
+): Promise<boolean> {
+  return database.transaction().execute(async (tx) => {
+    // Held as long as this takes, so that it cannot end, or plan another, meanwhile.
+    const { numUpdatedRows } = await tx
+      .updateTable('operations')
+      .set(({ ref }) => ({ state: ref('state') }))
+      .where('id', '=', operationId)
+      .where('state', '=', 'running')
+      .executeTakeFirstOrThrow()
+    if (numUpdatedRows === 0n) return false
+    const planned = await tx
+      .selectFrom('artifacts')
+      .selectAll()
+      .where('operationId', '=', operationId)
+      .execute()
+    if (planned.some(({ kind, id }) => kind === artifact.kind && id === artifact.id)) return true
+    const sequence = Math.max(-1, ...planned.map((row) => row.sequence)) + 1
+    await tx
+      .insertInto('artifacts')
+      .values({ ...artifact, operationId, sequence })
+      .execute()
+    return true
+  })
+}
+
 /** The thing is gone from its place. */
 export async function forgetArtifact(database: Database, artifact: ArtifactRow): Promise<void> {
   await database.transaction().execute(async (tx) => {

@@ -29,6 +29,23 @@ export interface StagedBytes {
   readonly sha512: string
 }
 
+/** The disk in a qcow2 image as a raw one, made once beside it, so that every volume of it can be a clone. All may be repeated. */
+export interface DerivedImages {
+  /** Undefined: none has been made yet. */
+  cloneSource(imageId: string): Promise<CloneSource | undefined>
+  /** A disk of zeroes for the caller alone to fill, or what an earlier call has of it. */
+  openDraft(draft: Draft & { sizeBytes: number }): Promise<OpenDevice>
+  /** It is what volumes are cloned from, from now on; or it is not needed, as somebody else was first. */
+  publish(draft: Draft): Promise<void>
+  discard(draft: Draft): Promise<void>
+}
+
+export interface Draft {
+  readonly imageId: string
+  /** Whose it is. */
+  readonly draftId: string
+}
+
 /**
  * A place where images are kept, byte for byte as they were uploaded. Bytes arrive in a stage and become an image in one step.
  * Every method may be repeated after a crash. All failures are DriverError.
@@ -62,6 +79,8 @@ export interface ImageStore {
   sweep?(): Promise<void>
   /** Only where a backend might clone a raw image instead of copying it. Missing: `notFound`. */
   cloneSource?(imageId: string): Promise<CloneSource>
+  /** Only where a backend might clone. Deleted with its image. */
+  readonly derived?: DerivedImages
   /** For fsck: everything kept here, with what is needed to compare it with the database. */
   readonly inventory: Inventory
   list(): Promise<{ imageIds: string[]; stageIds: string[] }>

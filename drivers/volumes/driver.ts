@@ -90,6 +90,8 @@ export interface VolumeDriver {
    * clones that reads would be slow: `unsupported`.
    */
   cloneSnapshot(clone: SnapshotRef & { newVolumeId: string; sizeBytes: number }): Promise<{ path: ClonePath }>
+  /** Only where images may be beside volumes: `cloneImage` could clone this one. */
+  reachesImage?(source: CloneSource): Promise<boolean>
   /**
    * Only where images may be beside volumes: as `cloneSnapshot`, of an image. Undefined: the image is somewhere else, or may not be read from
    * here.

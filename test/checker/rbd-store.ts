@@ -17,10 +17,13 @@ export async function checkRbdStore({ name, place, images }: RbdStoreToCheck): P
     images.filter((row) => row.status !== 'queued').map((row) => [String(row.id), row] as const),
   )
   const violations = [
-    ...present.filter((image) => !active.has(image)).map((image) => `leftover: ${image}`),
+    // What is derived from an image is as old as the image may become.
+    ...present
+      .filter((image) => !active.has(image.replace(/\.raw$/, '')))
+      .map((image) => `leftover: ${image}`),
     // What waits for its clones to go, and says so in its name.
     ...trash
-      .filter((entry) => !/^[-0-9a-f]{36}\.removed-/.test(entry.name))
+      .filter((entry) => !/^[-0-9a-f]{36}(?:\.raw)?\.removed-/.test(entry.name))
       .map((entry) => `leftover in the trash: ${entry.name}`),
   ]
   for (const [id, row] of active) {

@@ -19,7 +19,7 @@ beforeAll(async () => {
 }, 300_000)
 
 describe.runIf(HAS_CEPH)('images in a pool', () => {
-  test('a raw one is cloned, a qcow2 is converted, and a deleted one stays for its clones', async () => {
+  test('a raw one is cloned, a qcow2 is converted once and cloned then, and deleted ones stay for their clones', async () => {
     const [rbd, rbdStore] = [await newRbdPlace(), await newRbdPlace('images')]
     await using installation = await Installation.start({ rbd, rbdStore })
     const { client, folder } = installation
@@ -43,8 +43,13 @@ describe.runIf(HAS_CEPH)('images in a pool', () => {
     const diskSha256 = await makeQcow2Image(qcow2Path, CONTENT)
     const qcow2Id = await uploadImage(installation, qcow2Path, 'qcow2')
     const converted = await ended(installation, client.createVolume({ imageId: qcow2Id, ...BACKEND }))
-    expect(converted.result).toMatchObject({ path: 'confined-convert' })
-    expect(await hash(converted.resourceId)).toBe(diskSha256)
+    expect(converted.result).toMatchObject({ path: 'rbd-clone', movedBytes: 24 * MiB })
+    expect(await rbdSha256(rbdStore, `${qcow2Id}.raw@snap`)).toBe(diskSha256)
+    const second = await ended(installation, client.createVolume({ imageId: qcow2Id, ...BACKEND }))
+    expect(second.result).toMatchObject({ path: 'rbd-clone', movedBytes: 0 })
+    for (const { resourceId } of [converted, second]) expect(await hash(resourceId)).toBe(diskSha256)
+    const elsewhere = await ended(installation, client.createVolume({ imageId: qcow2Id, backend: 'files' }))
+    expect(elsewhere.result).toMatchObject({ path: 'confined-convert' })
 
     const { resourceId: volumeId } = converted
     for (const diskFormat of ['raw', 'qcow2'] as const) {
@@ -54,8 +59,9 @@ describe.runIf(HAS_CEPH)('images in a pool', () => {
     }
     await expectClean(installation.checked())
 
-    await ended(installation, client.deleteImage(rawId))
+    for (const id of [rawId, qcow2Id]) await ended(installation, client.deleteImage(id))
     expect(await hash(cloned.resourceId)).toBe(sha256)
+    expect(await hash(second.resourceId)).toBe(diskSha256)
     await expectClean(installation.checked())
   }, 300_000)
 

@@ -15,12 +15,13 @@ import { fileURLToPath } from 'node:url'
 import { Client, Connection } from '@temporalio/client'
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js'
 import type { Blockdev } from '../../block-io/device.ts'
+import { startCephCluster } from '../../scripts/ceph/cluster.ts'
 import type { VolflowClient } from '../../sdk/client.ts'
 import type { CreateVolumeInput, Operation } from '../../sdk/types.ts'
 import { makeQcow2Image } from '../support/small-images.ts'
 import { startStorageDaemonGuest } from '../support/storage-daemon-guest.ts'
-import { Installation, withGuestSockets } from './installation.ts'
-import { MiB, until, writtenBytes } from './steps.ts'
+import { Installation, type InstallationOptions, withGuestSockets } from './installation.ts'
+import { MiB, until, uploadImage, writtenBytes } from './steps.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const HISTORIES = join(import.meta.dirname, '../histories')
@@ -31,6 +32,8 @@ const BACKENDS = {
 }
 const CINDER = { cinder: { driver: 'directory', path: 'cinder' } }
 const CONTENT = { sizeBytes: 200 * MiB, data: [{ offset: MiB, length: DATA_BYTES, seed: 1 }] }
+
+const DERIVED = 'create-volume-from-image/derived'
 
 /** `<workflow>/<case>` -> id of the workflow. */
 type Recorded = Map<string, string>
@@ -45,29 +48,57 @@ const TARGETS = {
   other: { driver: 'directory', path: 'other-backups' },
 }
 
-const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
-try {
-  await using installation = await Installation.start({
-    parentFolder,
+await recordIn(
+  {
     config: { backends: BACKENDS, stores: STORES, targets: TARGETS, cinderTargets: CINDER },
     prepare: (dataFolder) => {
       mkdirSync(join(dataFolder, 'cinder'), { recursive: true })
       return () => undefined
     },
-  })
-  const connection = await Connection.connect({ address: installation.temporalAddress })
-  const temporal = new Client({ connection })
+  },
+  recordAll,
+)
+if (isWanted(DERIVED)) await recordInCluster()
+
+async function recordIn(
+  options: InstallationOptions,
+  record: (installation: Installation, temporal: Client, recorded: Recorded) => Promise<void>,
+): Promise<void> {
+  const parentFolder = await mkdtemp(join(tmpdir(), 'volflow-record-'))
   try {
-    const recorded: Recorded = new Map()
-    await recordAll(installation, temporal, recorded)
-    const wanted = [...recorded].filter(([name]) => isWanted(name))
-    for (const [name, workflowId] of wanted) await save(temporal, name, workflowId)
-    console.log(`${wanted.length} histories in ${HISTORIES}`)
+    await using installation = await Installation.start({ parentFolder, ...options })
+    const connection = await Connection.connect({ address: installation.temporalAddress })
+    const temporal = new Client({ connection })
+    try {
+      const recorded: Recorded = new Map()
+      await record(installation, temporal, recorded)
+      const wanted = [...recorded].filter(([name]) => isWanted(name))
+      for (const [name, workflowId] of wanted) await save(temporal, name, workflowId)
+      console.log(`${wanted.length} histories in ${HISTORIES}`)
+    } finally {
+      await connection.close()
+    }
   } finally {
-    await connection.close()
+    await rm(parentFolder, { recursive: true, force: true })
   }
-} finally {
-  await rm(parentFolder, { recursive: true, force: true })
+}
+
+/** What happens in a Ceph cluster alone. */
+async function recordInCluster(): Promise<void> {
+  const cluster = await startCephCluster()
+  try {
+    const { user, confFile, keyringFile } = cluster
+    const place = (pool: string) => ({ driver: 'rbd', pool, user, confFile, keyringFile })
+    const config = { backends: { rbd: place('volumes') }, stores: { rbd: place('images') } }
+    await recordIn({ config }, async (installation, _temporal, recorded) => {
+      const path = join(installation.folder, 'image.qcow2')
+      await makeQcow2Image(path, CONTENT)
+      const imageId = await uploadImage(installation, path, 'qcow2')
+      await recorderOf(installation, recorded)(installation.client.createVolume({ imageId }), DERIVED)
+    })
+  } finally {
+    await cluster.stop()
+  }
 }
 
 /** Arguments name the workflows or cases whose histories are kept; without any, all are. */

@@ -4,10 +4,10 @@ import { openSource } from '../../../block-io/copy-source.ts'
 import type { OpenDevice } from '../../../block-io/device.ts'
 import { contentOf } from '../../../block-io/stream.ts'
 import { DriverError } from '../../../domain/errors.ts'
-import { clusterIdOf } from '../../volumes/rbd/commands.ts'
 import { infoOf } from '../../volumes/rbd/images.ts'
 import { blockdevOf, openPlace, type RbdConfig, type RbdPlace } from '../../volumes/rbd/place.ts'
-import type { CloneSource, DiskFormat, ImageStore } from '../driver.ts'
+import type { DiskFormat, ImageStore } from '../driver.ts'
+import { cloneSourceOf, derivedImages } from './derived.ts'
 import { rbdImageInventory } from './inventory.ts'
 import { imageName, SNAPSHOT, stageName } from './names.ts'
 import { deleteImage, listStored, sweepImages } from './remove.ts'
@@ -30,7 +30,8 @@ export async function openRbdImageStore(
     deleteImage: (imageId) => deleteImage(place, imageId),
     openImage: async (imageId, format) => openAs(place, format, imageName(imageId), SNAPSHOT),
     readImage: (imageId, range) => readImage(place, imageId, { range, socketDirectory }),
-    cloneSource: (imageId) => cloneSource(place, imageId),
+    cloneSource: async (imageId) => cloneSourceOf(place, imageName(imageId)),
+    derived: derivedImages(place, socketDirectory),
     inventory: rbdImageInventory(place),
     sweep: () => sweepImages(place),
     list: async () => {
@@ -55,13 +56,6 @@ async function openAs(
   if (format === 'raw') return { sizeBytes, blockdev: { driver: 'raw', 'read-only': true, file }, close }
   const blockdev = { driver: 'qcow2', 'read-only': true, file, backing: null }
   return { sizeBytes, blockdev, untrusted: true, close }
-}
-
-async function cloneSource(place: RbdPlace, imageId: string): Promise<CloneSource> {
-  const image = imageName(imageId)
-  const { size: sizeBytes } = await infoOf(place, image, SNAPSHOT)
-  const { pool, namespace } = place
-  return { clusterId: await clusterIdOf(place), pool, namespace, image, snapshot: SNAPSHOT, sizeBytes }
 }
 
 /** Opened before it resolves, so that an image that is deleted meanwhile is still read to its end. */

@@ -5,7 +5,7 @@ import { type RbdPlace, specOf } from '../../volumes/rbd/place.ts'
 import { purge, trashOf } from '../../volumes/rbd/remove.ts'
 import { renameImage } from '../../volumes/rbd/rename.ts'
 import { watchersOf } from '../../volumes/rbd/writers.ts'
-import { imageName, parseName, removedName, type StoredName } from './names.ts'
+import { derivedName, imageName, parseName, removedName, type StoredName } from './names.ts'
 
 export async function listStored(place: RbdPlace): Promise<StoredName[]> {
   return (await listNames(place)).flatMap((name) => parseName(name) ?? [])
@@ -13,10 +13,8 @@ export async function listStored(place: RbdPlace): Promise<StoredName[]> {
 
 /** Nobody finds it afterwards; who reads it already reads it to its end. */
 export async function deleteImage(place: RbdPlace, imageId: string): Promise<void> {
-  const image = imageName(imageId)
-  if ((await ifThere(infoOf(place, image))) !== undefined) {
-    const removed = removedName(imageId)
-    await renameImage(place, image, removed)
+  for (const name of [imageName(imageId), derivedName(imageId)]) {
+    if ((await ifThere(infoOf(place, name))) !== undefined) await renameImage(place, name, removedName(name))
   }
   for (const found of await listStored(place)) {
     if (found.imageId === imageId && found.state === 'removed') await removeUnlessRead(place, found.name)

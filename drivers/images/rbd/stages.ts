@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
-import { hasStatus, ifThere, rbd, rbdInput, STATUS } from '../../volumes/rbd/commands.ts'
+import { ifThere, rbd, rbdInput, unlessThere } from '../../volumes/rbd/commands.ts'
 import { layoutOf } from '../../volumes/rbd/create.ts'
 import { infoOf } from '../../volumes/rbd/images.ts'
 import { type RbdPlace, specOf } from '../../volumes/rbd/place.ts'
@@ -62,11 +62,7 @@ export async function publish(place: RbdPlace, imageId: string): Promise<void> {
     if ((await ifThere(infoOf(place, imageName(imageId)))) !== undefined) return
     throw new DriverError('notFound', `Expected a stage of image ${imageId}, there is none`)
   }
-  try {
-    await rbd(place, ['snap', 'create', '--no-progress', specOf(place, stage, SNAPSHOT)])
-  } catch (error) {
-    if (!hasStatus(error, STATUS.exists)) throw error
-  }
+  await unlessThere(rbd(place, ['snap', 'create', '--no-progress', specOf(place, stage, SNAPSHOT)]))
   await renameImage(place, stage, imageName(imageId))
 }
 

@@ -139,3 +139,14 @@ export async function ifThere<T>(result: Promise<T>): Promise<T | undefined> {
     throw error
   }
 }
+
+/** False: the name is taken. */
+export async function unlessThere(making: Promise<unknown>): Promise<boolean> {
+  try {
+    await making
+    return true
+  } catch (error) {
+    if (hasStatus(error, STATUS.exists)) return false
+    throw error
+  }
+}

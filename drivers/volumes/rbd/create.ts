@@ -3,7 +3,7 @@ import { formatBytes } from '../../../domain/sizes.ts'
 import type { CloneSource } from '../../images/driver.ts'
 import { checkAtLeast, checkSize } from '../sizes.ts'
 import type { SnapshotRef } from '../driver.ts'
-import { clusterIdOf, hasStatus, ifThere, rbd, STATUS } from './commands.ts'
+import { clusterIdOf, hasStatus, ifThere, rbd, STATUS, unlessThere } from './commands.ts'
 import { currentImage, depthOf, findSnapshot, type ImageInfo, infoOf, markOf, setMark } from './images.ts'
 import { snapshotName, volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
@@ -18,16 +18,28 @@ interface NewVolume {
 }
 
 export async function createVolume(place: RbdPlace, { volumeId, sizeBytes }: NewVolume): Promise<void> {
-  const image = volumeImage(volumeId)
   checkSize(sizeBytes)
+  const found = await createImage(place, { image: volumeImage(volumeId), sizeBytes }, () =>
+    currentImage(place, volumeId),
+  )
+  if (found !== undefined) checkSizeIs(found, volumeId, sizeBytes)
+}
+
+/** All zeroes; or what `find` finds where the name is taken. */
+export async function createImage(
+  place: RbdPlace,
+  { image, sizeBytes }: { image: string; sizeBytes: number },
+  find: () => Promise<ImageInfo> = () => infoOf(place, image),
+): Promise<ImageInfo | undefined> {
   const create = ['create', '--size', `${sizeBytes}B`, '--image-format', '2', ...layoutOf(place)]
   const make = () => rbd(place, [...create, specOf(place, image)])
-  if (await unlessThere(make())) return
-  const found = await ifThere(currentImage(place, volumeId))
-  if (found !== undefined) return checkSizeIs(found, volumeId, sizeBytes)
+  if (await unlessThere(make())) return undefined
+  const found = await ifThere(find())
+  if (found !== undefined) return found
   // It was begun: it has a name, and nothing behind it.
   await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
   await make()
+  return undefined
 }
 
 /** Throws `unsupported` when the clone would be too deep. */
@@ -53,6 +65,18 @@ export function cloneImage(
 ): Promise<void> {
   const from = specOf(place, source.name, snapshotName(snapshotId))
   return cloneInto(place, { from, fromBytes: source.size }, { image, sizeBytes })
+}
+
+/** It is in this cluster, and for us to read. */
+export async function reachesImage(place: RbdPlace, source: CloneSource): Promise<boolean> {
+  if ((await clusterIdOf(place)) !== source.clusterId) return false
+  try {
+    await rbd(place, ['info', specOf(source, source.image, source.snapshot)])
+    return true
+  } catch (error) {
+    if (hasStatus(error, STATUS.forbidden)) return false
+    throw error
+  }
 }
 
 /** False: it is in another cluster, or not for us. */
@@ -107,17 +131,6 @@ export async function resize(place: RbdPlace, image: string, sizeBytes: number):
 /** Of an image that is made. */
 export function layoutOf({ features, dataPool }: RbdPlace): string[] {
   return ['--image-feature', features.join(','), ...(dataPool === undefined ? [] : ['--data-pool', dataPool])]
-}
-
-/** False: the name is taken. */
-async function unlessThere(making: Promise<unknown>): Promise<boolean> {
-  try {
-    await making
-    return true
-  } catch (error) {
-    if (hasStatus(error, STATUS.exists)) return false
-    throw error
-  }
 }
 
 function checkSizeIs({ size }: ImageInfo, volumeId: string, sizeBytes: number): void {

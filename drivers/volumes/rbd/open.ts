@@ -27,6 +27,14 @@ export async function openToWrite(
 ): Promise<OpenDevice> {
   volumeImage(volumeId)
   const { name, size: sizeBytes } = await currentImage(place, volumeId)
+  return openImageToWrite(place, { name, sizeBytes }, socketDirectory)
+}
+
+export async function openImageToWrite(
+  place: RbdPlace,
+  { name, sizeBytes }: { name: string; sizeBytes: number },
+  socketDirectory: string,
+): Promise<OpenDevice> {
   await claimImage(place, name)
   const device = { sizeBytes, blockdev: blockdevOf(place, name) }
   const servers: DeviceExport[] = []

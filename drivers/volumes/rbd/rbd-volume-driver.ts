@@ -3,7 +3,7 @@ import type { ClonePath, SnapshotRef, VolumeDriver } from '../driver.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
 import { connectionInfoOf } from './connection.ts'
-import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume } from './create.ts'
+import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume, reachesImage } from './create.ts'
 import { flattenVolume } from './flatten.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
@@ -48,6 +48,7 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
     manageVolume: (volume) => manageVolume(place, volume),
     unmanageVolume: ({ volumeId }) => unmanageVolume(place, volumeId),
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
+    reachesImage: (source) => reachesImage(place, source),
     cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
     extendVolume: (volume) => extendVolume(place, volume),
     flattenVolume: (volume) => flattenVolume(place, volume),
