@@ -6,6 +6,7 @@ import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
+type FromImage = Input<'create-volume-from-image'> & { mayDerive?: boolean }
 
 export function createVolumeActivities(deps: ActivityDependencies) {
   const backend = (name: string) => place(deps.backends, 'backend', name)
@@ -38,18 +39,10 @@ export function createVolumeActivities(deps: ActivityDependencies) {
      * A clone where the image is beside the backend's volumes. Where it would be one if what is cloned were made first, and the caller
      * knows how: `derive`, and nothing is there yet. Else `copy`, and the volume is there, all zeroes, to be copied into.
      */
-    makeVolumeFromImage: (
-      input: Input<'create-volume-from-image'> & { mayDerive?: boolean },
-    ): Promise<{ path: string }> =>
-      attempted(deps.database, input.operationId, async () => {
-        const driver = backend(input.backend)
-        const store = place(deps.stores, 'store', input.store)
-        const cloned = await cloneImage(driver, store, input)
-        if (cloned !== undefined) return cloned
-        if (input.mayDerive === true && (await canDerive(driver, store, input))) return { path: 'derive' }
-        await driver.createVolume(input)
-        return { path: 'copy' }
-      }),
+    makeVolumeFromImage: (input: FromImage): Promise<{ path: string }> =>
+      attempted(deps.database, input.operationId, () =>
+        makeVolumeFromImage(backend(input.backend), place(deps.stores, 'store', input.store), input),
+      ),
 
     /**
      * What a volume's new content is written to, beside the old: a clone, of which only the differences are written, or, where
@@ -82,10 +75,22 @@ export function createVolumeActivities(deps: ActivityDependencies) {
 }
 
 /** Undefined: its bytes are in another format, or elsewhere. */
+async function makeVolumeFromImage(
+  driver: VolumeDriver,
+  store: ImageStore,
+  input: FromImage,
+): Promise<{ path: string }> {
+  const cloned = await cloneImage(driver, store, input)
+  if (cloned !== undefined) return cloned
+  if (input.mayDerive === true && (await canDerive(driver, store, input))) return { path: 'derive' }
+  await driver.createVolume(input)
+  return { path: 'copy' }
+}
+
 async function cloneImage(
   driver: VolumeDriver,
   store: ImageStore,
-  { imageId, diskFormat, volumeId: newVolumeId, sizeBytes }: Input<'create-volume-from-image'>,
+  { imageId, diskFormat, volumeId: newVolumeId, sizeBytes }: FromImage,
 ): Promise<{ path: string } | undefined> {
   if (driver.cloneImage === undefined) return undefined
   const source = await (diskFormat === 'raw'
@@ -97,7 +102,7 @@ async function cloneImage(
 async function canDerive(
   driver: VolumeDriver,
   store: ImageStore,
-  { imageId, diskFormat }: Input<'create-volume-from-image'>,
+  { imageId, diskFormat }: FromImage,
 ): Promise<boolean> {
   if (diskFormat === 'raw' || store.derived === undefined || driver.reachesImage === undefined) return false
   const source = await store.cloneSource?.(imageId)

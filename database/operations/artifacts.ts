@@ -43,7 +43,7 @@ export async function planArtifact(
     // Held as long as this takes, so that it cannot end, or plan another, meanwhile.
     const { numUpdatedRows } = await tx
       .updateTable('operations')
-      .set(({ ref }) => ({ state: ref('state') }))
+      .set((eb) => ({ state: eb.ref('state') }))
       .where('id', '=', operationId)
       .where('state', '=', 'running')
       .executeTakeFirstOrThrow()
