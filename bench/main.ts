@@ -18,6 +18,8 @@ import { describe } from './describe.ts'
 import { imageTransfer } from './image-transfer.ts'
 import { imageToVolume } from './image-to-volume.ts'
 import { incremental } from './incremental.ts'
+import { rbdClone } from './rbd-clone.ts'
+import { rbdIncremental } from './rbd-incremental.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
 import { scan } from './scan.ts'
@@ -35,6 +37,8 @@ const BENCHMARKS = [
   scan,
   recovery,
   collection,
+  rbdClone,
+  rbdIncremental,
 ]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

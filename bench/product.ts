@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import {
+  type Backend,
   type Installation,
   type ServiceName,
   startInstallation,
@@ -36,6 +37,7 @@ export class Product implements AsyncDisposable {
     folder: string,
     signal: AbortSignal,
     targets: Readonly<Record<string, Target>> = {},
+    backend?: Backend,
   ): Promise<Product> {
     // As it runs in production: a process that strips types itself needs 17 MB for it, and its threads as much again.
     const eventLoop = watchEventLoop(folder)
@@ -43,12 +45,18 @@ export class Product implements AsyncDisposable {
       main: await build(),
       env: eventLoop.env,
       dataConcurrency: DATA_CONCURRENCY,
+      ...(backend && { backend }),
     })
     return new Product(installation, eventLoop, signal)
   }
 
   get client() {
     return this.#installation.client
+  }
+
+  /** As a driver opens it; undefined: files. */
+  get backend() {
+    return this.#installation.backend
   }
 
   get apiUrl(): string {

@@ -35,6 +35,8 @@ test('the benchmarks are listed by name', async () => {
     'scan',
     'recovery',
     'collect',
+    'rbd-clone',
+    'rbd-incremental',
   ])
 })
 
