@@ -19,6 +19,8 @@ import { imageTransfer } from './image-transfer.ts'
 import { imageToVolume } from './image-to-volume.ts'
 import { incremental } from './incremental.ts'
 import { rbdClone } from './rbd-clone.ts'
+import { rbdBackup } from './rbd-backup.ts'
+import { rbdFlatten } from './rbd-flatten.ts'
 import { rbdIncremental } from './rbd-incremental.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
@@ -39,6 +41,8 @@ const BENCHMARKS = [
   collection,
   rbdClone,
   rbdIncremental,
+  rbdFlatten,
+  rbdBackup,
 ]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -37,6 +37,8 @@ test('the benchmarks are listed by name', async () => {
     'collect',
     'rbd-clone',
     'rbd-incremental',
+    'rbd-flatten',
+    'rbd-backup',
   ])
 })
 
