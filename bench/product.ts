@@ -3,8 +3,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, Connection } from '@temporalio/client'
 import {
-  type Backend,
   type Installation,
+  type InstallationOptions,
   type ServiceName,
   startInstallation,
   type Target,
@@ -37,7 +37,7 @@ export class Product implements AsyncDisposable {
     folder: string,
     signal: AbortSignal,
     targets: Readonly<Record<string, Target>> = {},
-    backend?: Backend,
+    places: Pick<InstallationOptions, 'backend' | 'config'> = {},
   ): Promise<Product> {
     // As it runs in production: a process that strips types itself needs 17 MB for it, and its threads as much again.
     const eventLoop = watchEventLoop(folder)
@@ -45,7 +45,7 @@ export class Product implements AsyncDisposable {
       main: await build(),
       env: eventLoop.env,
       dataConcurrency: DATA_CONCURRENCY,
-      ...(backend && { backend }),
+      ...places,
     })
     return new Product(installation, eventLoop, signal)
   }

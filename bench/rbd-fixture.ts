@@ -1,4 +1,4 @@
-/** volflow over a pool of a real Ceph cluster of one OSD, in which nobody else does anything. */
+/** volflow over the pools of a real Ceph cluster of one OSD, in which nobody else does anything. */
 import { randomFillSync } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -37,8 +37,13 @@ export async function startRbdFixture(
   const cluster = await startCephCluster()
   stack.defer(() => cluster.stop())
   const { user, confFile, keyringFile } = cluster
-  const place = { driver: 'rbd', pool: POOL, user, confFile, keyringFile } as const
-  const product = stack.use(await Product.start(folder, signal, targets, place))
+  const place = (pool: string) => ({ driver: 'rbd', pool, user, confFile, keyringFile }) as const
+  const product = stack.use(
+    await Product.start(folder, signal, targets, {
+      backend: place(POOL),
+      config: { stores: { images: place('images') } },
+    }),
+  )
   const owned = stack.move()
   return {
     cluster,
