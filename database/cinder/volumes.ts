@@ -13,13 +13,13 @@ export async function volumeSummaryOf(
   let query = database.selectFrom('volumes').select(['sizeBytes', 'metadata'])
   if (projectId !== undefined) query = query.where('projectId', '=', projectId)
   const rows = await query.execute()
-  const metadata: Record<string, string[]> = {}
+  // Users choose the keys: `constructor` is one like any other.
+  const values = new Map<string, Set<string>>()
   for (const row of rows) {
-    for (const [key, value] of Object.entries(JSON.parse(row.metadata) as Strings)) {
-      const values = (metadata[key] ??= [])
-      if (!values.includes(value)) values.push(value)
-    }
+    for (const [key, value] of Object.entries(JSON.parse(row.metadata) as Strings))
+      values.set(key, (values.get(key) ?? new Set()).add(value))
   }
+  const metadata = Object.fromEntries(values.entries().map(([key, all]) => [key, [...all]]))
   return { count: rows.length, sizes: rows.map(({ sizeBytes }) => sizeBytes), metadata }
 }
 

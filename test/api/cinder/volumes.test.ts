@@ -173,9 +173,9 @@ test('Lists are filtered, sorted and paged; the next link is followed to the end
 test('The summary counts volumes, GiB and metadata', async () => {
   const { ok, volume, refused } = await startCinder()
   await volume({ size: 2, metadata: { a: '1' } })
-  await volume({ size: 3, metadata: { a: '2' } })
+  await volume({ size: 3, metadata: { a: '2', constructor: '3' } })
   expect(await ok(200, 'GET', '/volumes/summary')).toEqual({
-    'volume-summary': { total_count: 2, total_size: 5, metadata: { a: ['1', '2'] } },
+    'volume-summary': { total_count: 2, total_size: 5, metadata: { a: ['1', '2'], constructor: ['3'] } },
   })
   await refused(404, 'GET', '/volumes/summary', undefined, { version: '3.11' })
 })
