@@ -57,6 +57,8 @@ function checkVolumes({ volumes, snapshots }: RbdBackendToCheck, entries: readon
   // An image that was replaced stays for its snapshots.
   const owners = new Set(snapshots.map((row) => String(row.volume_id)))
   for (const image of images.keys()) {
+    // Given up, or never a volume: nobody's.
+    if (image.startsWith('unmanaged-')) continue
     const held = /^volume-([-0-9a-f]{36})\./.exec(image)?.[1]
     const hasSnapshots = entries.some((row) => row.image === image && row.snapshot !== undefined)
     if (!known.has(image) && !(held !== undefined && owners.has(held) && hasSnapshots))

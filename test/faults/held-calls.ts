@@ -1,12 +1,12 @@
 /**
  * Loaded into every process of an installation by NODE_OPTIONS=--import: while there is a file `hold` beside the data folder, the data
- * worker's calls on what is kept in a place (its path has an id, or is in the folder `backups`) do not return, as those on a share
- * whose server is away. It makes "in the middle" of a call that takes a millisecond long enough to be met.
+ * worker's calls on what is kept in a place (its path has an id, or is in the folder `backups`; or `rbd` does it) do not return, as
+ * those on a share or a cluster that is away. It makes "in the middle" of a call that takes a millisecond long enough to be met.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import promises from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const CALLS = [
@@ -36,4 +36,23 @@ if (process.argv[2] === 'data-worker') {
     Object.assign(promises, { [name]: held })
   }
   syncBuiltinESMExports()
+  holdProgram('rbd', holdFile)
+}
+
+/** The worker finds ours first; it becomes the real one as soon as it may. */
+function holdProgram(name: string, holdFile: string): void {
+  const path = process.env.PATH ?? ''
+  const folder = `${holdFile}-programs`
+  const draft = join(folder, `${name}.${process.pid}`)
+  mkdirSync(folder, { recursive: true })
+  const lines = [
+    '#!/bin/sh',
+    `while [ -e '${holdFile}' ]; do sleep ${LOOK_AGAIN_MS / 1000}; done`,
+    `export PATH='${path}'`,
+    `exec ${name} "$@"`,
+  ]
+  writeFileSync(draft, `${lines.join('\n')}\n`, { mode: 0o755 })
+  // A predecessor's children may still read the old one.
+  renameSync(draft, join(folder, name))
+  process.env.PATH = [folder, path].join(delimiter)
 }

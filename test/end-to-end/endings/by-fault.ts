@@ -66,7 +66,7 @@ const poison: Ending = {
     await scene.startHeld()
     for (let crash = 1; crash <= CRASHES; crash++) {
       const isBack = ({ attempt, phase, kind }: Operation) =>
-        attempt === crash && (phase !== null || !CASES[kind as RequestedKind].moves)
+        attempt === crash && (phase !== null || !scene.moves(kind as RequestedKind))
       await scene.each(`has begun attempt ${crash}`, isBack)
       await scene.kill('data-worker')
     }

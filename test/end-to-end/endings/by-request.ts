@@ -103,7 +103,7 @@ async function pauseAll(scene: Scene): Promise<RequestedKind[]> {
   const pausable = scene.kinds.filter((kind) => !CASES[kind].commitsAtOnce)
   await scene.startHeldMovers()
   await scene.client.changeProject({ paused: true })
-  await scene.start(scene.kinds.filter((kind) => !CASES[kind].moves))
+  await scene.start(scene.kinds.filter((kind) => !scene.moves(kind)))
   await scene.each('is paused', isPaused, pausable, 3 * PAUSED_WITHIN_MS)
   await scene.each(
     'has ended',

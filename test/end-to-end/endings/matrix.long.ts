@@ -4,4 +4,4 @@ import { testEndings } from './test-endings.ts'
 
 const names = process.env.VOLFLOW_ENDINGS?.split(',')
 
-testEndings(names === undefined ? ENDINGS : endingsNamed(names), 900_000)
+testEndings(names === undefined ? ENDINGS : endingsNamed(names), { timeoutMs: 900_000 })

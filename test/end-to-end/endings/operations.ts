@@ -14,6 +14,8 @@ export interface OperationCase {
   readonly start: (stock: Stock) => Promise<{ readonly operation: Operation }>
   /** It moves bytes at the rate of its backend, so that a low rate holds it in the middle. */
   readonly moves?: true
+  /** It makes a volume of a raw image: where both are in one cluster, that is a clone, and nothing moves. */
+  readonly fromRawImage?: true
   /** What there is to do is done after the commit point: it cannot be cancelled or paused once it has begun. */
   readonly commitsAtOnce?: true
   /** The resource that it is about begins with it, and can be deleted meanwhile. */
@@ -44,6 +46,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   'create-volume-from-image': {
     start: ({ client, imageId }) => client.createVolume({ imageId }),
     moves: true,
+    fromRawImage: true,
     ...created('image'),
   },
   'create-volume-from-snapshot': {
@@ -78,12 +81,12 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
     leaves: replaced('image', 'zeroes'),
   },
   'migrate-volume': {
-    start: ({ client, migratedId }) => client.migrateVolume(migratedId, { backend: 'other' }),
+    start: ({ client, migratedId }) => client.migrateVolume(migratedId, { backend: 'there' }),
     moves: true,
     leaves: replaced('image', 'image'),
   },
   'manage-volume': {
-    start: ({ client, sourceName }) => client.manageVolume({ backend: 'files', sourceName }),
+    start: ({ client, sourceName }) => client.manageVolume({ backend: 'here', sourceName }),
     commitsAtOnce: true,
     leaves: {
       succeeded: { status: 'available', bytes: 'zeroes', sizeBytes: SIZE_BYTES },

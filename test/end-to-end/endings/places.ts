@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Scene } from './scene.ts'
 
 /** Folders in the data folder. */
-const PLACES = ['volumes', 'other', 'images', 'second', 'backups', 'far', 'cinder']
+const PLACES = ['volumes', 'more-volumes', 'images', 'second', 'backups', 'far', 'cinder']
 
 /** Answers how to bring them back. */
 export async function movePlacesAway(scene: Scene): Promise<() => Promise<void>> {

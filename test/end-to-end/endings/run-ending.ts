@@ -3,11 +3,11 @@ import { ApiError } from '../../../sdk/errors.ts'
 import type { Operation } from '../../../sdk/types.ts'
 import { findViolations } from '../../checker/check.ts'
 import { restoreSha256 } from '../../checker/repository/restore.ts'
-import { fileSha256, volumeSha256 } from '../../checker/volume-sha256.ts'
 import { until } from '../steps.ts'
 import type { Cell, Ending } from './ending.ts'
 import { CASES, type Left, REQUESTED_KINDS, type RequestedKind } from './operations.ts'
 import { LOOK_AGAIN_MS, Scene } from './scene.ts'
+import type { Storage } from './storage.ts'
 
 /** What the product promises: so long after everything is back, each operation has ended or advances. All of these are small: they end. */
 const PROMISED_MS = 60_000
@@ -27,8 +27,11 @@ export function kindsOf(ending: Ending): RequestedKind[] {
   return REQUESTED_KINDS.filter((kind) => !('none' in ending.cell(kind)))
 }
 
-export async function runEnding(ending: Ending): Promise<Report> {
-  await using scene = await Scene.open(kindsOf(ending), (await ending.options?.()) ?? {})
+export async function runEnding(
+  ending: Ending,
+  { kinds, storage }: { readonly kinds: readonly RequestedKind[]; readonly storage: Storage },
+): Promise<Report> {
+  await using scene = await Scene.open(kinds, storage, (await ending.options?.()) ?? {})
   await ending.play(scene)
   const open = ({ finishedAt }: Operation) => finishedAt === null
   await until(
@@ -90,21 +93,21 @@ type Found = Record<string, string | number | null>
 
 /** The resource as the API shows it, and the hash of its bytes as they lie in their place. */
 async function leftBy(scene: Scene, { resourceType, resourceId: id }: Operation): Promise<Found | 'gone'> {
-  const { client } = scene
+  const { client, installation, storage } = scene
   try {
     switch (resourceType) {
       case 'volume': {
         const { status, sizeBytes, backend } = await client.showVolume(id)
         if (status !== 'available' && status !== 'in-use') return { status, sizeBytes }
-        const folder = backend === 'files' ? 'volumes' : backend
-        return { status, sizeBytes, sha256: await volumeSha256(scene.inData(folder, 'volumes', id)) }
+        const side = backend === 'there' ? 'there' : 'here'
+        return { status, sizeBytes, sha256: await storage.disks.volumeSha256(installation, id, side) }
       }
       case 'snapshot':
         return { status: (await client.showSnapshot(id)).status }
       case 'image': {
         const { status } = await client.showImage(id)
         if (status !== 'active') return { status }
-        return { status, sha256: await fileSha256(scene.inData('images', 'images', id)) }
+        return { status, sha256: await storage.imageSha256(installation, id) }
       }
       case 'backup': {
         const { status, projectId: domain, target: name } = await client.showBackup(id)

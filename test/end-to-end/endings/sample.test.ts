@@ -2,4 +2,4 @@
 import { endingsNamed } from './all-endings.ts'
 import { testEndings } from './test-endings.ts'
 
-testEndings(endingsNamed(['cancelled-running', 'all-killed']), 300_000)
+testEndings(endingsNamed(['cancelled-running', 'all-killed']), { timeoutMs: 300_000 })

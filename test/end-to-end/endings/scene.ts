@@ -10,13 +10,9 @@ import { Installation, type InstallationOptions } from '../installation.ts'
 import { MiB, until } from '../steps.ts'
 import { CASES, type RequestedKind } from './operations.ts'
 import { makeStock, type Stock } from './stock.ts'
+import type { Storage } from './storage.ts'
 
 const HELD_CALLS = new URL('../../faults/held-calls.ts', import.meta.url).href
-const BACKENDS = { files: { driver: 'file', path: 'volumes' }, other: { driver: 'file', path: 'other' } }
-const STORES = {
-  local: { driver: 'file', path: 'images' },
-  second: { driver: 'file', path: 'second' },
-}
 const TARGETS = {
   local: { driver: 'directory', path: 'backups' },
   far: { driver: 'directory', path: 'far/backups' },
@@ -35,6 +31,7 @@ type Service = Parameters<Installation['servicePid']>[0]
 
 export class Scene implements AsyncDisposable {
   readonly installation: Installation
+  readonly storage: Storage
   readonly stock: Stock
   readonly kinds: readonly RequestedKind[]
   /** Kind -> the operation as it was accepted. */
@@ -44,19 +41,28 @@ export class Scene implements AsyncDisposable {
   /** When the last thing that was away, held or paused had come back. */
   returnedAtMs = 0
 
-  private constructor(installation: Installation, stock: Stock, kinds: readonly RequestedKind[]) {
-    this.installation = installation
+  private constructor(
+    places: { readonly installation: Installation; readonly storage: Storage },
+    stock: Stock,
+    kinds: readonly RequestedKind[],
+  ) {
+    this.installation = places.installation
+    this.storage = places.storage
     this.stock = stock
     this.kinds = kinds
   }
 
-  static async open(kinds: readonly RequestedKind[], options: InstallationOptions): Promise<Scene> {
+  static async open(
+    kinds: readonly RequestedKind[],
+    storage: Storage,
+    options: InstallationOptions,
+  ): Promise<Scene> {
     const installation = await Installation.start({
       ...options,
       config: {
-        backends: BACKENDS,
+        backends: storage.disks.backends,
         targets: TARGETS,
-        stores: STORES,
+        stores: storage.stores,
         cinderTargets: { cinder: { driver: 'directory', path: 'cinder' } },
         workers: { dataConcurrency: CONCURRENCY, callConcurrency: CONCURRENCY },
       },
@@ -68,7 +74,7 @@ export class Scene implements AsyncDisposable {
       env: { NODE_OPTIONS: `--import ${HELD_CALLS}` },
     })
     try {
-      return new Scene(installation, await makeStock(installation), kinds)
+      return new Scene({ installation, storage }, await makeStock(installation), kinds)
     } catch (error) {
       await installation[Symbol.asyncDispose]()
       throw error
@@ -83,6 +89,12 @@ export class Scene implements AsyncDisposable {
     return this.installation.client
   }
 
+  /** It moves bytes here, at the rate of its backend. */
+  moves(kind: RequestedKind): boolean {
+    const { moves, fromRawImage } = CASES[kind]
+    return moves === true && !(fromRawImage === true && this.storage.clonesImages)
+  }
+
   /** Requests them one after the other; each was answered with 202. */
   async start(kinds: readonly RequestedKind[] = this.kinds): Promise<void> {
     for (const kind of kinds) this.started.set(kind, (await CASES[kind].start(this.stock)).operation)
@@ -92,14 +104,14 @@ export class Scene implements AsyncDisposable {
   async startHeld(): Promise<void> {
     await this.startHeldMovers()
     await writeFile(this.#holdFile, '')
-    const others = this.kinds.filter((kind) => !CASES[kind].moves)
+    const others = this.kinds.filter((kind) => !this.moves(kind))
     await this.start(others)
     await this.each('is in its call', ({ attempt }) => attempt > 0, others)
   }
 
   async startHeldMovers(): Promise<void> {
     await this.#limitRates(HELD_RATE_BYTES)
-    const movers = this.kinds.filter((kind) => CASES[kind].moves)
+    const movers = this.kinds.filter((kind) => this.moves(kind))
     await this.start(movers)
     await this.each('moves bytes', ({ phase }) => phase !== null, movers)
   }
@@ -113,7 +125,8 @@ export class Scene implements AsyncDisposable {
   }
 
   async #limitRates(rateLimitBytes: number | null): Promise<void> {
-    for (const name of Object.keys(BACKENDS)) await this.client.changeBackend(name, { rateLimitBytes })
+    for (const name of Object.keys(this.storage.disks.backends))
+      await this.client.changeBackend(name, { rateLimitBytes })
   }
 
   get #holdFile(): string {
@@ -203,10 +216,16 @@ export class Scene implements AsyncDisposable {
   }
 
   checked(): CheckedInstallation {
-    const backends = { files: this.inData('volumes'), other: this.inData('other') }
-    const checked = this.installation.checked()
+    const { installation, storage } = this
+    const checked = installation.checked()
     const far = { kind: 'directory', path: this.inData('far/backups') } as const
     const cinderTargets = { cinder: { kind: 'directory', path: this.inData('cinder') } } as const
-    return { ...checked, backends, targets: { ...checked.targets, far }, cinderTargets }
+    return {
+      ...checked,
+      ...storage.disks.checked(installation),
+      ...storage.checkedStores(installation),
+      targets: { ...checked.targets, far },
+      cinderTargets,
+    }
   }
 }

@@ -1,14 +1,29 @@
 /** One test per cell of the matrix. All cells of an ending are met in one installation, when the first of them is asked for. */
 import { describe, expect, test } from 'vitest'
 import type { Cell, Ending } from './ending.ts'
+import { REQUESTED_KINDS, type RequestedKind } from './operations.ts'
 import { kindsOf, type Report, runEnding } from './run-ending.ts'
+import { FILES, type Storage } from './storage.ts'
 
-export function testEndings(endings: readonly Ending[], timeoutMs: number): void {
+export interface EndingsOptions {
+  readonly timeoutMs: number
+  /** Default: all. */
+  readonly kinds?: readonly RequestedKind[]
+  /** Of each installation. Default: files. */
+  readonly newStorage?: () => Promise<Storage>
+}
+
+export function testEndings(
+  endings: readonly Ending[],
+  { timeoutMs, kinds: wanted = REQUESTED_KINDS, newStorage = () => Promise.resolve(FILES) }: EndingsOptions,
+): void {
   for (const ending of endings) {
     describe.skipIf(ending.isPossibleHere === false)(`${ending.name}: ${ending.about}`, () => {
+      const kinds = kindsOf(ending).filter((kind) => wanted.includes(kind))
       let running: Promise<Report> | undefined
-      const report = () => (running ??= runEnding(ending).then((done) => told(ending, done)))
-      test.for(kindsOf(ending))('%s', { timeout: timeoutMs }, async (kind) => {
+      const run = async () => told(ending, await runEnding(ending, { kinds, storage: await newStorage() }))
+      const report = () => (running ??= run())
+      test.for(kinds)('%s', { timeout: timeoutMs }, async (kind) => {
         const { problems } = await report()
         expect(problems.get(kind) ?? [], `${kind} ${describeCell(ending.cell(kind))}`).toEqual([])
       })
