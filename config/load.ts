@@ -97,7 +97,11 @@ function openable<T extends BackendConfig | StoreConfig>(
       ? { ...place, ...absoluteFiles<'path' | 'guestSockets'>(place, ['path', 'guestSockets'], absolute) }
       : {
           ...place,
-          ...absoluteFiles(place, ['confFile', 'keyringFile'], absolute),
+          ...absoluteFiles<'confFile' | 'keyringFile' | 'guestSockets'>(
+            place,
+            ['confFile', 'keyringFile', 'guestSockets'],
+            absolute,
+          ),
           ownConfFile: join(dataFolder, 'rbd', what === 'backend' ? `${name}.conf` : `store-${name}.conf`),
         },
   ])

@@ -40,4 +40,6 @@ export const rbdBackend = {
   cloneDepthMax: z.int().min(1).max(16).optional(),
   /** Under which libvirt has the user's key: the default is the cluster's id. */
   secretUuid: z.guid().optional(),
+  /** A folder with the QMP socket of each guest that may use volumes of this backend: `<guest>.sock`. */
+  guestSockets: z.string().optional(),
 }

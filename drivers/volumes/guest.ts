@@ -1,29 +1,32 @@
 /**
  * The qemu of a guest, asked over QMP. Its socket is `<guest>.sock` in a folder that the operator configured: nobody who asks for an
- * operation names a path. A guest is matched with a volume by the files that it says it has open.
+ * operation names a path. A guest is matched with a volume by what it says it has open.
  */
 import { access } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { z } from 'zod'
-import { QmpClient, QmpRefusal } from '../../../block-io/qmp/client.ts'
-import { DriverError } from '../../../domain/errors.ts'
-import { isGuestName } from '../../../domain/guests.ts'
-import { LIMITS } from '../../../domain/limits.ts'
-
-export interface GuestNode {
-  readonly name: string
-  readonly readOnly: boolean
-}
+import { QmpClient, QmpRefusal } from '../../block-io/qmp/client.ts'
+import { DriverError } from '../../domain/errors.ts'
+import { isGuestName } from '../../domain/guests.ts'
+import { LIMITS } from '../../domain/limits.ts'
 
 /** Guests that have a monitor for us; `socketFolder` undefined: none has. */
 export interface GuestPlace {
   readonly socketFolder: string | undefined
 }
 
+export interface GuestNode {
+  readonly name: string
+  readonly readOnly: boolean
+  /** Name of qemu's driver. */
+  readonly driver: string
+  /** What it has open: a path, or `json:` and its options. */
+  readonly file: string
+}
+
 const NODES = z.array(
   z.object({ 'node-name': z.string(), drv: z.string(), ro: z.boolean(), file: z.string() }),
 )
-const OWN_FILE = z.object({ file: z.object({ filename: z.string() }) })
 
 /**
  * Runs `work` alone with the guest's monitor, or with undefined when the guest does not run. Throws `inUse` when it runs and cannot
@@ -45,16 +48,17 @@ export async function withGuest<T>(
   }
 }
 
-/** The guest's nodes of the layers in a volume's directory, by the layers' paths: also of layers that are no longer there. */
-export async function nodesOf(monitor: QmpClient, directory: string): Promise<Map<string, GuestNode>> {
-  const found = new Map<string, GuestNode>()
-  for (const node of await monitor.execute('query-named-block-nodes', { flat: true }, NODES)) {
-    const path = fileOf(node.file) ?? ''
-    // Not the nodes of the files themselves, which have the same name.
-    if (dirname(path) !== directory || !path.endsWith(`.${node.drv}`)) continue
-    found.set(path, { name: node['node-name'], readOnly: node.ro })
-  }
-  return found
+/** All that it has open, each node once. */
+export async function guestNodes(monitor: QmpClient): Promise<GuestNode[]> {
+  const nodes = await monitor.execute('query-named-block-nodes', { flat: true }, NODES)
+  return nodes.map(({ 'node-name': name, drv: driver, ro: readOnly, file }) => ({
+    ...{ name, driver, readOnly, file },
+  }))
+}
+
+/** By which a guest is to name its node of the volume: at most 31 characters, of which 22 are the volume's id. */
+export function nodeNameOf(volumeId: string): string {
+  return `v${Buffer.from(volumeId.replaceAll('-', ''), 'hex').toString('base64url')}`
 }
 
 async function connectMonitor(place: GuestPlace, guest: string): Promise<QmpClient | undefined> {
@@ -93,14 +97,4 @@ function socketOf({ socketFolder }: GuestPlace, guest: string): string {
     'invalid',
     `Expected the path of guest ${guest}'s socket to have at most ${LIMITS.socketPathBytes} bytes. Shorten guestSockets or the guest's name.`,
   )
-}
-
-/** qemu names a node by its file, or, where that does not say all, by its options. */
-function fileOf(name: string): string | undefined {
-  if (!name.startsWith('json:')) return name
-  try {
-    return OWN_FILE.safeParse(JSON.parse(name.slice('json:'.length))).data?.file.filename
-  } catch {
-    return undefined
-  }
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { Blockdev } from '../../block-io/device.ts'
 import { runProcess } from '../../block-io/process.ts'
-import { ApiError } from '../../sdk/errors.ts'
 import type { Operation } from '../../sdk/types.ts'
 import { expectClean } from '../checker/check.ts'
 import { chainIn } from '../checker/layers.ts'
@@ -12,6 +11,7 @@ import { makeRawImage } from '../support/small-images.ts'
 import { startStorageDaemonGuest } from '../support/storage-daemon-guest.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { writesIn } from '../support/write-log.ts'
+import { expectVolumeInUse } from './attached-steps.ts'
 import { Installation, withGuestSockets } from './installation.ts'
 import { ended, killWorkerOf, MiB, until, uploadImage } from './steps.ts'
 
@@ -41,7 +41,7 @@ test('a volume that a guest writes is snapshotted, backed up and given back, and
   expect(writes).toBeLessThanOrEqual(after)
   expect(await client.showVolume(volumeId)).toMatchObject({ status: 'in-use' })
 
-  await expectRefused(installation, volumeId, { imageId, snapshotId: snapshot.resourceId })
+  await expectVolumeInUse(installation, volumeId, { imageId, snapshotId: snapshot.resourceId })
   // Its qemu may not resize what it exports over NBD, and says so.
   const extension = await ended(
     installation,
@@ -153,29 +153,6 @@ test('a volume that is open although nobody said so is refused at once, and is a
 function startGuest(installation: Installation, { result }: Operation) {
   const blockdev = JSON.parse(String(result?.connection)) as Blockdev
   return startStorageDaemonGuest({ name: GUEST, socketFolder: installation.guestSockets, blockdev })
-}
-
-async function expectRefused(
-  { client }: Installation,
-  volumeId: string,
-  { imageId, snapshotId }: { imageId: string; snapshotId: string },
-): Promise<void> {
-  const requests = [
-    client.deleteVolume(volumeId),
-    client.revertVolume(volumeId, { snapshotId }),
-    client.reimageVolume(volumeId, { imageId }),
-    client.uploadVolume(volumeId, { diskFormat: 'raw' }),
-    client.attachVolume(volumeId, { guest: 'another' }),
-  ]
-  for (const answer of await Promise.allSettled(requests)) {
-    const reason = answer.status === 'rejected' ? (answer.reason as unknown) : undefined
-    expect(reason).toBeInstanceOf(ApiError)
-    expect(reason).toMatchObject({
-      status: 409,
-      code: 'volumeInUse',
-      message: expect.stringMatching(/Detach/),
-    })
-  }
 }
 
 async function layersOf(installation: Installation, volumeId: string): Promise<string[]> {

@@ -43,10 +43,12 @@ export interface InstallationOptions {
   readonly prepare?: (dataFolder: string) => () => void
 }
 
-/** With a folder for the QMP sockets of guests. */
-export function withGuestSockets() {
-  const files = { driver: 'file', path: 'volumes', guestSockets: GUEST_SOCKETS }
-  return { config: { backends: { files } } }
+/** With a folder for the QMP sockets of guests. With `rbd`, that is the default backend. */
+export function withGuestSockets(rbd?: RbdPlaceToCheck) {
+  const guestSockets = GUEST_SOCKETS
+  const files = { driver: 'file', path: 'volumes', guestSockets }
+  const backends = rbd === undefined ? { files } : { rbd: { driver: 'rbd', ...rbd, guestSockets }, files }
+  return { ...(rbd && { rbd }), config: { backends } }
 }
 
 /** A real `volflow up` over a folder of its own. Dispose of it: it ends with everything it started, and its folder goes. */

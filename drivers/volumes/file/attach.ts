@@ -1,16 +1,11 @@
 import type { Blockdev } from '../../../block-io/device.ts'
 import { needChain, needClosed } from './checks.ts'
-import { type GuestPlace, withGuest } from './guest.ts'
+import { type GuestPlace, nodeNameOf, withGuest } from '../guest.ts'
 import { guestBlockdevOf, repairLeaks } from './layers.ts'
 import { type Layout, volumeDirectory } from './layout.ts'
 import { currentDirectory } from './replace.ts'
 import { standingOf } from './standing.ts'
 import { writableChain } from './writable.ts'
-
-/** A node's name has at most 31 characters: 22 of them are the volume's id. */
-function nodeNameOf(volumeId: string): string {
-  return `v${Buffer.from(volumeId.replaceAll('-', ''), 'hex').toString('base64url')}`
-}
 
 /** The volume as the guest shall open it now. A guest that has it open already is left alone. */
 export async function attachVolume(

@@ -20,6 +20,8 @@ export interface RbdConfig {
   readonly cloneDepthMax?: number | undefined
   /** Under which libvirt has the user's key on compute hosts; left out: the cluster's id. */
   readonly secretUuid?: string | undefined
+  /** The folder of the QMP sockets of the guests that use its volumes. */
+  readonly guestSockets?: string | undefined
   /** What this process makes of the above, for the programs that it starts: `<data folder>/rbd/<backend>.conf`. */
   readonly ownConfFile: string
 }

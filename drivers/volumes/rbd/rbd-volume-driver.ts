@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os'
 import type { ClonePath, SnapshotRef, VolumeDriver } from '../driver.ts'
+import { type GuestPlace, nodeNameOf } from '../guest.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
 import { connectionInfoOf } from './connection.ts'
@@ -9,6 +10,7 @@ import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
 import { manageVolume, unmanageVolume } from './manage.ts'
 import { snapshotIdOf, snapshotName, volumeImage } from './names.ts'
+import { extendOnline } from './online-extend.ts'
 import { openSnapshot, openToRead, openToWrite } from './open.ts'
 import { blockdevOf, openPlace, type RbdConfig, type RbdPlace, specOf } from './place.ts'
 import { deleteSnapshot, deleteVolume, sweepTrash } from './remove.ts'
@@ -24,6 +26,7 @@ export async function openRbdVolumeDriver(
   socketDirectory: string = tmpdir(),
 ): Promise<VolumeDriver> {
   const place = await openPlace(config)
+  const guests = { socketFolder: config.guestSockets }
   return {
     kind: 'rbd',
     capabilities: {
@@ -31,9 +34,9 @@ export async function openRbdVolumeDriver(
       reflink: false,
       changedRanges: true,
       onlineSnapshot: true,
-      onlineExtend: false,
+      onlineExtend: guests.socketFolder !== undefined,
     },
-    ...volumeCalls(place, socketDirectory),
+    ...volumeCalls(place, guests, socketDirectory),
     ...snapshotCalls(place),
     inventory: rbdVolumeInventory(place),
     sweep: () => sweepTrash(place),
@@ -42,7 +45,7 @@ export async function openRbdVolumeDriver(
   }
 }
 
-function volumeCalls(place: RbdPlace, socketDirectory: string) {
+function volumeCalls(place: RbdPlace, guests: GuestPlace, socketDirectory: string) {
   return {
     createVolume: (volume) => createVolume(place, volume),
     manageVolume: (volume) => manageVolume(place, volume),
@@ -50,7 +53,8 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
     reachesImage: (source) => reachesImage(place, source),
     cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
-    extendVolume: (volume) => extendVolume(place, volume),
+    extendVolume: ({ guest, ...volume }) =>
+      guest === undefined ? extendVolume(place, volume) : extendOnline(place, guests, { ...volume, guest }),
     flattenVolume: (volume) => flattenVolume(place, volume),
     replaceVolume: (volume) => replaceVolume(place, volume),
     openVolume: ({ volumeId, access }) =>
@@ -58,7 +62,7 @@ function volumeCalls(place: RbdPlace, socketDirectory: string) {
     attachVolume: async ({ volumeId, guest }) => {
       const { name } = await currentImage(place, volumeId)
       await (guest === undefined ? claimImage(place, name) : fenceWriter(place, name))
-      const blockdev = { driver: 'raw', file: blockdevOf(place, name) }
+      const blockdev = { driver: 'raw', 'node-name': nodeNameOf(volumeId), file: blockdevOf(place, name) }
       return { blockdev, connectionInfo: await connectionInfoOf(place, volumeId, name) }
     },
     detachVolume: async ({ volumeId }) => claimAlone(place, (await currentImage(place, volumeId)).name),
