@@ -36,6 +36,9 @@ export interface CephCluster {
 export interface Daemon {
   /** As a power cut does. */
   kill(): Promise<void>
+  /** It keeps its connections, and answers nothing until it may go on. */
+  pause(): void
+  goOn(): void
   /** Resolves when it runs: whoever uses it then waits until it is up. */
   startAgain(): Promise<void>
 }
@@ -167,6 +170,14 @@ class RunningDaemon implements Daemon {
     await this.#process?.exited
   }
 
+  pause(): void {
+    this.#signal('SIGSTOP')
+  }
+
+  goOn(): void {
+    this.#signal('SIGCONT')
+  }
+
   async startAgain(): Promise<void> {
     const child = startProcess(locate(this.#program) ?? this.#program, this.#args, { onStdoutLine: () => {} })
     this.#process = child
@@ -181,5 +192,11 @@ class RunningDaemon implements Daemon {
         throw new Error(`Expected ${this.#program} to be ready within ${READY_TIMEOUT_MS} ms, it was not`)
       await sleep(POLL_MS)
     }
+  }
+
+  #signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
+    const pid = this.#process?.pid
+    if (pid === undefined) throw new Error(`Expected ${this.#program} to run`)
+    process.kill(pid, signal)
   }
 }

@@ -41,16 +41,43 @@ export async function asCephAdmin(program: 'rbd' | 'ceph', ...args: string[]): P
 
 /** As the checker and a configuration file are told about a backend, or a store, with nothing in it. */
 export async function newRbdPlace(of: 'volumes' | 'images' = 'volumes') {
-  const { pool, namespace, user, confFile, keyringFile } = await newRbdConfig(of)
-  if (keyringFile === undefined) throw new Error('Expected a keyring')
-  return { pool, namespace, user, confFile, keyringFile }
+  return placeOf(await sharedCeph(), of, (...args) => asCephAdmin('rbd', ...args))
 }
 
 /** A backend, or a store, with nothing in it: a namespace of the shared cluster. */
 export async function newRbdConfig(pool: 'volumes' | 'images' = 'volumes'): Promise<RbdConfig> {
-  const { confFile, user, keyringFile } = await sharedCeph()
+  return configOf(await newRbdPlace(pool))
+}
+
+/** In a cluster that the test file started for itself: it may stop daemons, and fill pools. */
+export async function newPlaceIn(cluster: CephCluster, pool: 'volumes' | 'images' = 'volumes') {
+  return placeOf(cluster, pool, (...args) => cluster.admin('rbd', args))
+}
+
+export async function configOf(place: Omit<RbdConfig, 'driver' | 'ownConfFile'>): Promise<RbdConfig> {
+  return { driver: 'rbd', ...place, ownConfFile: join(await tempDir(), 'rbd.conf') }
+}
+
+async function placeOf(
+  { confFile, user, keyringFile }: Pick<CephAccess, 'confFile' | 'user' | 'keyringFile'>,
+  pool: string,
+  rbdAsAdmin: (...args: string[]) => Promise<string>,
+) {
   const namespace = randomUUID()
-  await asCephAdmin('rbd', 'namespace', 'create', `${pool}/${namespace}`)
-  const ownConfFile = join(await tempDir(), 'rbd.conf')
-  return { driver: 'rbd', pool, namespace, user, confFile, keyringFile, ownConfFile }
+  await rbdAsAdmin('namespace', 'create', `${pool}/${namespace}`)
+  return { pool, namespace, user, confFile, keyringFile }
+}
+
+/** 0: none. */
+export async function setQuota(cluster: CephCluster, pool: string, maxBytes: number): Promise<void> {
+  await cluster.admin('ceph', ['osd', 'pool', 'set-quota', pool, 'max_bytes', String(maxBytes)])
+}
+
+/** The cluster has noticed that the pool is over its quota, which takes some seconds. */
+export async function isFull(cluster: CephCluster, pool: string): Promise<boolean> {
+  const { pools } = JSON.parse(await cluster.admin('ceph', ['osd', 'dump', '--format', 'json'])) as {
+    pools: { pool_name: string; flags_names: string }[]
+  }
+  const flags = pools.find(({ pool_name: name }) => name === pool)?.flags_names ?? ''
+  return flags.split(',').includes('full')
 }

@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startCephCluster } from '../../scripts/ceph/cluster.ts'
 import { searchPath } from '../../scripts/setup/locate.ts'
+import { checkBlocklist } from './ceph-blocklist.ts'
 import { describeCeph } from './ceph-cluster.ts'
 import { startPostgres } from './postgres-server.ts'
 import { startTemporalServer } from './temporal-server.ts'
@@ -37,7 +38,13 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     ({ admin }) => JSON.stringify(admin),
     (server) => server.remove(),
   )
-  const ceph = await startBroker(startCephCluster, describeCeph, (cluster) => cluster.stop())
+  const ceph = await startBroker(startCephCluster, describeCeph, async (cluster) => {
+    try {
+      await checkBlocklist((...args) => cluster.admin('ceph', args))
+    } finally {
+      await cluster.stop()
+    }
+  })
   project.provide('cephBrokerUrl', ceph.url)
   project.provide('scratchFolder', scratchFolder)
   project.provide('temporalBrokerUrl', temporal.url)
@@ -45,8 +52,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     await temporal.stop()
     await postgres.stop()
-    await ceph.stop()
-    await rm(scratchFolder, { recursive: true, force: true })
+    await ceph.stop().finally(() => rm(scratchFolder, { recursive: true, force: true }))
   }
 }
 
