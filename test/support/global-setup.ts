@@ -52,7 +52,11 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     await temporal.stop()
     await postgres.stop()
-    await ceph.stop().finally(() => rm(scratchFolder, { recursive: true, force: true }))
+    try {
+      await ceph.stop()
+    } finally {
+      await rm(scratchFolder, { recursive: true, force: true })
+    }
   }
 }
 
