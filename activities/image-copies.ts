@@ -17,21 +17,16 @@ export function createImageCopyActivities(deps: ActivityDependencies) {
       attempted(deps.database, input.operationId, async (attempt) => {
         const { imageId, sizeBytes } = input
         const bytes = await place(deps.stores, 'store', input.store).readImage(imageId)
-        const staged = await place(deps.stores, 'store', input.toStore).writeStage(
-          imageId,
-          Readable.from(paced(bytes, attempt)),
-          {
-            sizeMaxBytes: sizeBytes,
-            signal: attempt.signal,
-            onBytes: (doneBytes) =>
-              attempt.progress({
-                phase: 'copying',
-                doneBytes,
-                totalBytes: sizeBytes,
-                movedBytes: doneBytes,
-              }),
-          },
-        )
+        const progress = {
+          sizeMaxBytes: sizeBytes,
+          signal: attempt.signal,
+          onBytes: (doneBytes: number) =>
+            attempt.progress({ phase: 'copying', doneBytes, totalBytes: sizeBytes, movedBytes: doneBytes }),
+        }
+        const staged = await place(deps.stores, 'store', input.toStore)
+          .writeStage(imageId, Readable.from(paced(bytes, attempt)), progress)
+          // Of a copy that ended before its first byte nobody else closes what was opened.
+          .finally(() => bytes.destroy())
         if (staged.sha512 !== input.sha512) {
           throw new DriverError(
             'corrupt',

@@ -34,8 +34,8 @@ export async function sweepImages(place: RbdPlace): Promise<void> {
 async function removeUnlessRead(place: RbdPlace, name: string): Promise<void> {
   const info = await ifThere(infoOf(place, name))
   if (info === undefined || (await watchersOf(place, name)).size > 0) return
-  // A snapshot with clones is kept for them, out of sight.
-  await rbd(place, ['snap', 'purge', '--no-progress', specOf(place, name)])
-  await rbd(place, ['trash', 'mv', specOf(place, name)])
+  // A snapshot with clones is kept for them, out of sight. A deletion and a sweep may be at it at the same time.
+  await ifThere(rbd(place, ['snap', 'purge', '--no-progress', specOf(place, name)]))
+  await ifThere(rbd(place, ['trash', 'mv', specOf(place, name)]))
   await purge(place, info.id)
 }

@@ -11,6 +11,7 @@ import { layoutOf } from '../../volumes/rbd/create.ts'
 import { infoOf } from '../../volumes/rbd/images.ts'
 import { type RbdPlace, specOf } from '../../volumes/rbd/place.ts'
 import { renameImage } from '../../volumes/rbd/rename.ts'
+import { fenceAll } from '../../volumes/rbd/writers.ts'
 import type { StagedBytes, StageProgress } from '../driver.ts'
 import { type Block, hashStream } from '../hash-stream.ts'
 import { imageName, SNAPSHOT, stageName, uploadName } from './names.ts'
@@ -31,7 +32,7 @@ export async function writeStage(
     return staged
   } catch (error) {
     source.destroy()
-    await removeImage(place, upload)
+    await removeUpload(place, upload)
     throw error
   }
 }
@@ -70,8 +71,15 @@ export async function discardStage(place: RbdPlace, imageId: string): Promise<vo
   imageName(imageId)
   for (const found of await listStored(place)) {
     if (found.imageId !== imageId) continue
-    if (found.state === 'stage' || found.state === 'upload') await removeImage(place, found.name)
+    if (found.state === 'stage') await removeImage(place, found.name)
+    if (found.state === 'upload') await removeUpload(place, found.name)
   }
+}
+
+/** A program that was killed while it wrote it would be in the way for 30 s; one that still writes it has been given up. */
+async function removeUpload(place: RbdPlace, name: string): Promise<void> {
+  await fenceAll(place, name)
+  await removeImage(place, name)
 }
 
 /** Of one that nobody reads, with the snapshot that a publication left that was interrupted. */

@@ -32,6 +32,9 @@ const KINDS: Readonly<Record<number, DriverErrorKind>> = {
 const PLACE_AWAY =
   /couldn't connect|opening (?:default )?pool|namespace '.*' does not exist|open config file|no keyring found/
 
+/** `rbd rm` of an image that it could not put into the trash ends as if there had been none. */
+const NO_ROOM = /\((?:28|122)\) (?:No space left on device|Disk quota exceeded)/
+
 export async function rbd(
   place: RbdPlace,
   args: readonly string[],
@@ -119,6 +122,8 @@ function explain(place: RbdPlace, error: unknown): unknown {
       `Expected pool ${place.pool} to be reachable. ${error.message}`,
       cause,
     )
+  if (exitCode === STATUS.notThere && NO_ROOM.test(stderr))
+    return new DriverError('transient', `Expected pool ${place.pool} to have room. ${error.message}`, cause)
   return new DriverError(KINDS[exitCode] ?? 'transient', error.message, cause)
 }
 

@@ -40,14 +40,24 @@ export async function claimAlone(place: RbdPlace, image: string): Promise<void> 
 export async function fenceWriter(place: RbdPlace, image: string): Promise<void> {
   const writer = await markOf(place, image, WRITER)
   if (writer === undefined) return
-  const locks = await locksOf(place, image)
-  const addresses = writer === OPENING ? [...(await watchersOf(place, image))] : writer.split(',')
+  const addresses = writer === OPENING ? await watchersOf(place, image) : writer.split(',')
+  await refuse(place, image, addresses)
+  await removeMark(place, image, WRITER)
+}
+
+/** Of an image that nobody but one attempt of ours writes, which has been given up: whoever has it open cannot go on. */
+export async function fenceAll(place: RbdPlace, image: string): Promise<void> {
+  const watchers = await ifThere(watchersOf(place, image))
+  if (watchers !== undefined && watchers.size > 0) await refuse(place, image, watchers)
+}
+
+async function refuse(place: RbdPlace, image: string, addresses: Iterable<string>): Promise<void> {
+  const locks = (await ifThere(locksOf(place, image))) ?? []
   for (const address of addresses) {
     const lock = locks.find((one) => one.address === address)
     // Breaking the lock adds its owner to the list, in a tenth of the time.
     await (lock === undefined ? blocklist(place, address) : breakLock(place, image, lock))
   }
-  await removeMark(place, image, WRITER)
 }
 
 /**

@@ -14,7 +14,7 @@ describe.runIf(HAS_CEPH)('in pools of a cluster', () => {
       'create-volume-from-snapshot',
       'restore-backup-into-volume',
       'revert-to-snapshot',
-      'upload-volume-to-image',
+      'create-backup',
     ],
     newStorage: newRbdStorage,
   })

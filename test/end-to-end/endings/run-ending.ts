@@ -9,8 +9,6 @@ import { CASES, type Left, REQUESTED_KINDS, type RequestedKind } from './operati
 import { LOOK_AGAIN_MS, Scene } from './scene.ts'
 import type { Storage } from './storage.ts'
 
-/** What the product promises: so long after everything is back, each operation has ended or advances. All of these are small: they end. */
-const PROMISED_MS = 60_000
 /** What a worker does behind the end of an operation, such as a recovery that removes what was left. */
 const TIDYING_MS = 60_000
 
@@ -33,18 +31,19 @@ export async function runEnding(
 ): Promise<Report> {
   await using scene = await Scene.open(kinds, storage, (await ending.options?.()) ?? {})
   await ending.play(scene)
+  const { promisedMs } = storage
   const open = ({ finishedAt }: Operation) => finishedAt === null
   await until(
     'all have ended',
     async () => ![...(await scene.now()).values()].some(open),
-    2 * PROMISED_MS,
+    2 * promisedMs,
     LOOK_AGAIN_MS,
   ).catch(() => undefined)
   const endedAfterMs = new Map<RequestedKind, number>()
   for (const [kind, operation] of await scene.now()) {
     const afterMs = Date.parse(operation.finishedAt ?? '') - scene.returnedAtMs
     if (operation.finishedAt !== null) endedAfterMs.set(kind, afterMs)
-    if (afterMs > PROMISED_MS) scene.problem(kind, `ended ${afterMs} ms after everything was back`)
+    if (afterMs > promisedMs) scene.problem(kind, `ended ${afterMs} ms after everything was back`)
     for (const problem of await wrongEnd(scene, kind, operation, ending.cell(kind)))
       scene.problem(kind, problem)
   }

@@ -13,6 +13,8 @@ export interface Storage {
   readonly stores: Readonly<Record<'local' | 'second', object>>
   /** A raw image becomes a volume of the same place, and no bytes move. */
   readonly clonesImages: boolean
+  /** So long after everything is back, each operation has ended or advances. All of these are small: they end. */
+  readonly promisedMs: number
   /** Of an image in `local`, seen past every API of ours. */
   imageSha256(installation: Installation, imageId: string): Promise<string>
   /** For the checker. */
@@ -28,6 +30,7 @@ export const FILES: Storage = {
     second: { driver: 'file', path: FOLDERS.second },
   },
   clonesImages: false,
+  promisedMs: 60_000,
   imageSha256: ({ dataFolder }, imageId) => fileSha256(join(dataFolder, FOLDERS.local, 'images', imageId)),
   checkedStores: ({ dataFolder }) => ({
     stores: { local: join(dataFolder, FOLDERS.local), second: join(dataFolder, FOLDERS.second) },
@@ -41,6 +44,8 @@ export async function newRbdStorage(): Promise<Storage> {
     disks: rbdDisks(await newRbdPlace(), await newRbdPlace()),
     stores: { local: { driver: 'rbd', ...stores.local }, second: { driver: 'rbd', ...stores.second } },
     clonesImages: true,
+    // Each step of each of them is a program, and who was killed while it read counts for 30 s.
+    promisedMs: 180_000,
     imageSha256: (_, imageId) => rbdSha256(stores.local, `${imageId}@snap`),
     checkedStores: () => ({ stores: {}, rbdStores: stores }),
   }
