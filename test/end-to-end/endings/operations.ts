@@ -14,8 +14,8 @@ export interface OperationCase {
   readonly start: (stock: Stock) => Promise<{ readonly operation: Operation }>
   /** It moves bytes at the rate of its backend, so that a low rate holds it in the middle. */
   readonly moves?: true
-  /** It makes a volume of a raw image: where both are in one cluster, that is a clone, and nothing moves. */
-  readonly fromRawImage?: true
+  /** Where everything is in one cluster, that does it alone: no bytes move at a rate that is known. */
+  readonly byCluster?: true
   /** What there is to do is done after the commit point: it cannot be cancelled or paused once it has begun. */
   readonly commitsAtOnce?: true
   /** The resource that it is about begins with it, and can be deleted meanwhile. */
@@ -46,7 +46,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   'create-volume-from-image': {
     start: ({ client, imageId }) => client.createVolume({ imageId }),
     moves: true,
-    fromRawImage: true,
+    byCluster: true,
     ...created('image'),
   },
   'create-volume-from-snapshot': {
@@ -106,6 +106,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
   'flatten-volume': {
     start: ({ client, layeredId }) => client.flattenVolume(layeredId),
     moves: true,
+    byCluster: true,
     leaves: replaced('image', 'image'),
   },
   'delete-volume': {

@@ -91,8 +91,8 @@ export class Scene implements AsyncDisposable {
 
   /** It moves bytes here, at the rate of its backend. */
   moves(kind: RequestedKind): boolean {
-    const { moves, fromRawImage } = CASES[kind]
-    return moves === true && !(fromRawImage === true && this.storage.clonesImages)
+    const { moves, byCluster } = CASES[kind]
+    return moves === true && !(byCluster === true && this.storage.isCluster)
   }
 
   /** Requests them one after the other; each was answered with 202. */

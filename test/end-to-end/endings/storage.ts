@@ -11,8 +11,8 @@ export interface Storage {
   readonly disks: Disks
   /** Of volflow.yaml. */
   readonly stores: Readonly<Record<'local' | 'second', object>>
-  /** A raw image becomes a volume of the same place, and no bytes move. */
-  readonly clonesImages: boolean
+  /** One, for volumes and images: what is cloned moves no bytes. */
+  readonly isCluster: boolean
   /** So long after everything is back, each operation has ended or advances. All of these are small: they end. */
   readonly promisedMs: number
   /** Of an image in `local`, seen past every API of ours. */
@@ -29,7 +29,7 @@ export const FILES: Storage = {
     local: { driver: 'file', path: FOLDERS.local },
     second: { driver: 'file', path: FOLDERS.second },
   },
-  clonesImages: false,
+  isCluster: false,
   promisedMs: 60_000,
   imageSha256: ({ dataFolder }, imageId) => fileSha256(join(dataFolder, FOLDERS.local, 'images', imageId)),
   checkedStores: ({ dataFolder }) => ({
@@ -43,7 +43,7 @@ export async function newRbdStorage(): Promise<Storage> {
   return {
     disks: rbdDisks(await newRbdPlace(), await newRbdPlace()),
     stores: { local: { driver: 'rbd', ...stores.local }, second: { driver: 'rbd', ...stores.second } },
-    clonesImages: true,
+    isCluster: true,
     // Each step of each of them is a program, and who was killed while it read counts for 30 s.
     promisedMs: 180_000,
     imageSha256: (_, imageId) => rbdSha256(stores.local, `${imageId}@snap`),
