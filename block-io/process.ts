@@ -153,7 +153,8 @@ export function startFilter(
   command: string,
   args: readonly string[],
   limits: ProcessLimits,
-): { readonly stream: Duplex; readonly exited: Promise<ProcessExit> } {
+  onStderrChunk?: (text: string) => void,
+): { readonly stream: Duplex; readonly exited: Promise<ProcessExit>; kill(): void } {
   const [file, ...wrapped] = [...dieWithUs(), ...limited(limits), command, ...args]
   const child = execa(file ?? command, wrapped, {
     reject: false,
@@ -164,12 +165,17 @@ export function startFilter(
     encoding: 'buffer',
     detached: true,
   })
-  const stderr = keepTail(child.stderr)
+  const stderr = keepTail(child.stderr, onStderrChunk)
+  let running = child.pid !== undefined
   const exited = child.then((result): ProcessExit => {
+    running = false
     const output = { stdout: '', stderr: stderr() }
     return result.failed ? { ...output, failure: describeFailure(command, output.stderr, result) } : output
   })
-  return { stream: child.duplex(), exited }
+  const kill = () => {
+    if (running && child.pid !== undefined) signalGroup(child.pid, 'SIGKILL')
+  }
+  return { stream: child.duplex(), exited, kill }
 }
 
 function signalGroup(leaderPid: number, signal: 'SIGTERM' | 'SIGKILL'): void {

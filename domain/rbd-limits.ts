@@ -20,6 +20,10 @@ export const RBD_LIMITS = {
   rbdBlocklistSeconds: 300,
   /** Above this a list of exact changes asks the cluster more questions than reading whole objects costs: one for each 4 MiB. */
   rbdExactDiffMaxBytes: TiB / 64,
+  /** Of a record before its data, in a stream of differences: names of snapshots are shorter. */
+  rbdDiffHeaderBytes: 4096,
+  /** A program whose stream broke off says why within this. */
+  rbdReasonMs: 1_000,
   rbdObjectBytes: 4 * MiB,
   /** Of `rbd diff` and `rbd ls`: some 500,000 entries. */
   rbdOutputBytes: 64 * MiB,

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { ConnectionInfo } from '../../domain/connections.ts'
 import type { Blockdev, ByteRange, OpenDevice } from '../../block-io/device.ts'
 import type { CloneSource } from '../images/driver.ts'
@@ -53,6 +54,23 @@ export interface FlattenRequest {
   readonly onProgress: (doneBytes: number) => void
   /** As above, of what will not be lost. */
   readonly onCheckpoint: (bytes: number) => Promise<void>
+}
+
+/** In what a snapshot differs from an earlier one, or from nothing, in the words of its cluster. */
+export interface DiffExport {
+  readonly clusterId: string
+  readonly sizeBytes: number
+  /** Why it is everything, although an earlier snapshot was named. */
+  readonly unknown?: string
+  /** `onPercent`: of the volume, also while nothing is found that differs. */
+  start(onPercent: (percent: number) => void): RunningExport
+}
+
+export interface RunningExport {
+  readonly stream: Readable
+  /** Rejects where it failed; ask it before an error of `stream` is believed. */
+  readonly ended: Promise<void>
+  kill(): void
 }
 
 /**
@@ -135,6 +153,8 @@ export interface VolumeDriver {
    * snapshot missing: `notFound`.
    */
   changedRanges(snapshots: ChangedRequest): Promise<ChangedRanges>
+  /** Only where a target may be beside the backend that takes this. Snapshot missing: `notFound`. */
+  exportDiff?(snapshot: SnapshotRef & { fromSnapshotId: string | null }): Promise<DiffExport>
   /**
    * Only where snapshots make reads slower: merges what deleted snapshots left. Takes as long as copying that; call it in the
    * background, without writers of the volume, or with the guest, whose qemu then does it. `busy` when a process has one of the layers open, or another one merges in this

@@ -1,5 +1,5 @@
 /** `rbd` and `ceph`, and what their exit statuses mean. */
-import type { Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { ProgramFailure } from '../../../block-io/process-failure.ts'
 import { type RunOptions, runProcess, startFilter } from '../../../block-io/process.ts'
 import { DriverError, type DriverErrorKind } from '../../../domain/errors.ts'
@@ -43,18 +43,41 @@ export async function rbd(
   return run(place, 'rbd', [...accessOf(place), ...args], options)
 }
 
-/** `rbd` with an input of any size. `ended` rejects where it failed; ask it before an error of `stream` is believed. */
-export function rbdInput(
+interface RunningRbd<S> {
+  readonly stream: S
+  /** Rejects where it failed; ask it before an error of `stream` is believed. */
+  readonly ended: Promise<void>
+  kill(): void
+}
+
+/** `rbd` with an input of any size. */
+export function rbdInput(place: RbdPlace, args: readonly string[]): RunningRbd<Writable> {
+  const { stream, ...running } = rbdFilter(place, args)
+  return { stream: stream.resume(), ...running }
+}
+
+/** `rbd` with an output of any size. */
+export function rbdOutput(
   place: RbdPlace,
   args: readonly string[],
-): { readonly stream: Writable; readonly ended: Promise<void> } {
-  const { stream, exited } = startFilter('rbd', [...accessOf(place), ...args], {})
-  stream.on('error', () => undefined).resume()
+  onStderrChunk?: (text: string) => void,
+): RunningRbd<Readable> {
+  const { stream, ...running } = rbdFilter(place, args, onStderrChunk)
+  return { stream: stream.end(), ...running }
+}
+
+function rbdFilter(
+  place: RbdPlace,
+  args: readonly string[],
+  onStderrChunk?: (text: string) => void,
+): RunningRbd<Duplex> {
+  const { stream, exited, kill } = startFilter('rbd', [...accessOf(place), ...args], {}, onStderrChunk)
+  stream.on('error', () => undefined)
   const ended = exited.then(({ failure }) => {
     if (failure !== undefined) throw explain(place, failure)
   })
   ended.catch(() => undefined)
-  return { stream, ended }
+  return { stream, ended, kill }
 }
 
 function accessOf({ user, confFile }: RbdPlace): string[] {

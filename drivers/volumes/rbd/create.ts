@@ -7,7 +7,7 @@ import { clusterIdOf, hasStatus, ifThere, rbd, STATUS, unlessThere } from './com
 import { currentImage, depthOf, findSnapshot, type ImageInfo, infoOf, markOf, setMark } from './images.ts'
 import { snapshotName, volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
-import { claimImage } from './writers.ts'
+import { claimImage, fenceWriter } from './writers.ts'
 
 /** A clone that was begun is told from one that is complete: it could be read as zeroes, or its parent could be removed under it. */
 const READY = 'volflow.ready'
@@ -107,6 +107,8 @@ async function cloneInto(
   const clone = () => rbd(place, ['clone', ...layoutOf(place), from, specOf(place, image)])
   if (!(await unlessThere(clone()))) {
     if ((await markOf(place, image, READY)) !== undefined) return
+    // One that was killed while it wrote it counts as somebody who has it open.
+    await ifThere(fenceWriter(place, image))
     await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
     await clone()
   }

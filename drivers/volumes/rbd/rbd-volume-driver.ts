@@ -5,6 +5,7 @@ import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
 import { connectionInfoOf } from './connection.ts'
 import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume, reachesImage } from './create.ts'
+import { exportDiff } from './export-diff.ts'
 import { flattenVolume } from './flatten.ts'
 import { currentImage, listImages, snapshotsOf } from './images.ts'
 import { rbdVolumeInventory } from './inventory.ts'
@@ -90,6 +91,7 @@ function snapshotCalls(place: RbdPlace) {
     },
     openSnapshot: (ref) => openSnapshot(place, ref),
     changedRanges: (request) => changedRanges(place, request),
+    exportDiff: (request) => exportDiff(place, request),
   } satisfies Partial<VolumeDriver>
 }
 
