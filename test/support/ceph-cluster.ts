@@ -39,18 +39,20 @@ export async function asCephAdmin(program: 'rbd' | 'ceph', ...args: string[]): P
   return stdout
 }
 
+type Pool = 'volumes' | 'images' | 'backups'
+
 /** As the checker and a configuration file are told about a backend, or a store, with nothing in it. */
-export async function newRbdPlace(of: 'volumes' | 'images' = 'volumes') {
+export async function newRbdPlace(of: Pool = 'volumes') {
   return placeOf(await sharedCeph(), of, (...args) => asCephAdmin('rbd', ...args))
 }
 
 /** A backend, or a store, with nothing in it: a namespace of the shared cluster. */
-export async function newRbdConfig(pool: 'volumes' | 'images' = 'volumes'): Promise<RbdConfig> {
+export async function newRbdConfig(pool: Pool = 'volumes'): Promise<RbdConfig> {
   return configOf(await newRbdPlace(pool))
 }
 
 /** In a cluster that the test file started for itself: it may stop daemons, and fill pools. */
-export async function newPlaceIn(cluster: CephCluster, pool: 'volumes' | 'images' = 'volumes') {
+export async function newPlaceIn(cluster: CephCluster, pool: Pool = 'volumes') {
   return placeOf(cluster, pool, (...args) => cluster.admin('rbd', args))
 }
 
