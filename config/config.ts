@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { QUOTA_DEFAULTS, type QuotaName } from '../domain/quotas.ts'
-import { rbdBackend, rbdPool } from './rbd.ts'
+import { rbdBackend, rbdBackupPool, rbdPool } from './rbd.ts'
 
 const name = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes')
 const QUOTA_NAMES = Object.keys(QUOTA_DEFAULTS) as [QuotaName, ...QuotaName[]]
@@ -52,6 +52,7 @@ const CINDER = {
 const target = z.discriminatedUnion('driver', [
   z.strictObject({ driver: z.literal('directory'), path: z.string(), compressionLevel }),
   z.strictObject({ ...s3Target, compressionLevel }),
+  z.strictObject(rbdBackupPool),
 ])
 
 /** Where a Cinder keeps its backups: a bucket, or the folder of its drivers for POSIX file systems and NFS. */
@@ -163,7 +164,10 @@ export const configSchema = z.strictObject({
 export type ConfigFile = z.infer<typeof configSchema>
 export type BackendConfig = z.infer<typeof backend>
 export type StoreConfig = z.infer<typeof store>
-export type TargetConfig = z.infer<typeof target>
+/** With objects, in our own format. */
+export type TargetConfig = Exclude<z.infer<typeof target>, { driver: 'rbd' }>
+/** A Ceph pool, for backups of volumes in the same cluster. */
+export type RbdTargetConfig = Extract<z.infer<typeof target>, { driver: 'rbd' }>
 export type CinderTargetConfig = z.infer<typeof cinderTarget>
 
 function isPostgresUrl(text: string): boolean {
@@ -177,13 +181,16 @@ function isPostgresUrl(text: string): boolean {
 }
 
 /** `ownConfFile`: what is made of its settings for the programs that reach it. */
-export type Openable<T extends BackendConfig | StoreConfig> = T extends { driver: 'rbd' }
+export type Openable<T extends BackendConfig | StoreConfig | RbdTargetConfig> = T extends { driver: 'rbd' }
   ? T & { readonly ownConfFile: string }
   : T
 
 /** The configuration with absolute paths. */
-export interface Config extends Omit<ConfigFile, 'backends' | 'stores'> {
+export interface Config extends Omit<ConfigFile, 'backends' | 'stores' | 'targets'> {
   readonly dataFolder: string
   readonly backends: Readonly<Record<string, Openable<BackendConfig>>>
   readonly stores: Readonly<Record<string, Openable<StoreConfig>>>
+  readonly targets: Readonly<Record<string, TargetConfig>>
+  /** Those of `targets` that are pools. */
+  readonly rbdTargets: Readonly<Record<string, Openable<RbdTargetConfig>>>
 }

@@ -8,7 +8,9 @@ import {
   type ConfigFile,
   configSchema,
   type Openable,
+  type RbdTargetConfig,
   type StoreConfig,
+  type TargetConfig,
 } from './config.ts'
 import { withEnvironment } from './environment.ts'
 
@@ -38,6 +40,7 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
   const absolute = (path: string) => resolve(dataFolder, path)
   const { tls, apiKeyFile } = config.temporal
   const { database, identity } = config
+  const { objects, pools } = splitTargets(config.targets)
   return {
     ...config,
     dataFolder,
@@ -63,7 +66,8 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     }),
     backends: openable('backend', config.backends, { absolute, dataFolder }),
     stores: openable('store', config.stores, { absolute, dataFolder }),
-    targets: targetsWith(absolute, config.targets),
+    targets: targetsWith(absolute, objects),
+    rbdTargets: openable('target', pools, { absolute, dataFolder }),
     cinderTargets: targetsWith(absolute, config.cinderTargets),
     backupKeyFile: absolute(config.backupKeyFile),
     ...(config.backupPassphraseFile !== undefined && {
@@ -71,6 +75,16 @@ function withAbsolutePaths(dataFolder: string, config: ConfigFile): Config {
     }),
     webhooks: { ...config.webhooks, keyFile: absolute(config.webhooks.keyFile) },
   }
+}
+
+function splitTargets(targets: ConfigFile['targets']) {
+  const objects: Record<string, TargetConfig> = {}
+  const pools: Record<string, RbdTargetConfig> = {}
+  for (const [name, target] of Object.entries(targets)) {
+    if (target.driver === 'rbd') pools[name] = target
+    else objects[name] = target
+  }
+  return { objects, pools }
 }
 
 function targetsWith<
@@ -85,9 +99,9 @@ function targetsWith<
   return Object.fromEntries(entries) as Record<string, T>
 }
 
-/** `what`: backends and stores may have the same names. */
-function openable<T extends BackendConfig | StoreConfig>(
-  what: 'backend' | 'store',
+/** `what`: backends, stores and targets may have the same names. */
+function openable<T extends BackendConfig | StoreConfig | RbdTargetConfig>(
+  what: 'backend' | 'store' | 'target',
   places: Record<string, T>,
   { absolute, dataFolder }: { absolute: (path: string) => string; dataFolder: string },
 ): Record<string, Openable<T>> {
@@ -102,7 +116,7 @@ function openable<T extends BackendConfig | StoreConfig>(
             ['confFile', 'keyringFile', 'guestSockets'],
             absolute,
           ),
-          ownConfFile: join(dataFolder, 'rbd', what === 'backend' ? `${name}.conf` : `store-${name}.conf`),
+          ownConfFile: join(dataFolder, 'rbd', what === 'backend' ? `${name}.conf` : `${what}-${name}.conf`),
         },
   ])
   return Object.fromEntries(entries) as Record<string, Openable<T>>

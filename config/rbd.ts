@@ -34,6 +34,10 @@ export const rbdPool = {
   dataPool: cephName.optional(),
 }
 
+/** Of backups: they are snapshots of images that nobody clones. */
+const { features: _, ...rbdBackupPool } = rbdPool
+export { rbdBackupPool }
+
 export const rbdBackend = {
   ...rbdPool,
   /** So many images may lie under a clone; a deeper one is copied instead. */

@@ -110,7 +110,7 @@ export interface BackupsTable extends ResourceColumns {
   failReason: string | null
   dataTimestamp: string
   /** Of the objects in the target. */
-  format: Generated<'volflow' | 'cinder'>
+  format: Generated<'volflow' | 'cinder' | 'rbd'>
   /** Where a backup in Cinder's format is, in Cinder's words: the bucket or folder, and the prefix of its objects. */
   container: string | null
   serviceMetadata: string | null

@@ -72,6 +72,8 @@ export interface OperationSpecs {
     contentId: string
     /** Exists while the old bytes are cloned. */
     snapshotId: string
+    /** Of this volume, and holds what the backup holds. Left out: there is none, or the target does not make use of it. */
+    backupSnapshotId?: string
   }
   'reimage-volume': {
     volumeId: string
@@ -127,7 +129,8 @@ export interface OperationSpecs {
   } & InUse
   /** In the background, see database/operations/layers.ts. */
   'merge-layers': { volumeId: string; backend: string }
-  'delete-backup': { backupId: string; target: string; projectId: string }
+  /** `volumeId`: of which it is a backup, where the target keeps it beside the others of that volume. */
+  'delete-backup': { backupId: string; target: string; projectId: string; volumeId?: string }
   /** `dryRun`: only says what it would delete. `force`: however much that is. */
   'collect-target': { target: string; dryRun?: boolean; force?: boolean }
   'verify-backup': {
@@ -327,9 +330,11 @@ export const OPERATION_ROLES: Record<OperationKind, Readonly<Record<string, Reso
     attached: read('volume', ['in-use']),
     snapshot: read('snapshot', ['available', 'backing-up'], 'backing-up'),
     parent: read('backup', ['available', 'restoring']),
+    // Where a target keeps all backups of a volume in one image: who writes it is alone.
+    series: { type: 'target', mode: 'exclusive' },
   },
   'merge-layers': { volume: { ...read('volume', ['available']), mode: 'exclusive' } },
-  'delete-backup': { backup: deleted('backup') },
+  'delete-backup': { backup: deleted('backup'), series: { type: 'target', mode: 'shared' } },
   'verify-backup': { backup: read('backup', ['available', 'restoring', 'error']) },
   'copy-backup': {
     backup: newResource('backup'),

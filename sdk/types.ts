@@ -229,9 +229,9 @@ export interface Backup {
   parentId: string | null
   target: string
   /**
-   * Of its objects in the target
+   * How it is kept in the target
    */
-  format: 'volflow' | 'cinder'
+  format: 'volflow' | 'cinder' | 'rbd'
   sizeBytes: number
   incremental: boolean
   objectCount: number

@@ -128,7 +128,7 @@ export const BACKUP = z
     snapshotId: z.string().nullable(),
     parentId: z.string().nullable(),
     target: z.string(),
-    format: z.enum(['volflow', 'cinder']).describe('Of its objects in the target'),
+    format: z.enum(['volflow', 'cinder', 'rbd']).describe('How it is kept in the target'),
     sizeBytes: BYTES,
     incremental: z.boolean(),
     objectCount: z.int(),

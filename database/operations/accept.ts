@@ -107,7 +107,9 @@ async function lock(tx: Tx, { operationId, kind, name, role, resourceId }: LockR
   const yielding = await firstYielding(tx, blockers)
   const blocker = blockers.find(({ operationId: id }) => id !== yielding) ?? blockers[0]
   const isDeletedEarly = holders.length === 1 && blocker !== undefined && (await mayFollow(tx, role, blocker))
-  const follows = isDeletedEarly || (blockers.length === 1 && yielding !== undefined)
+  const waits =
+    blockers.length === 1 && (yielding !== undefined || (await isFollowed(tx, operationId, blocker)))
+  const follows = isDeletedEarly || waits
   if (follows && blocker !== undefined) await follow(tx, operationId, blocker.operationId)
   else if (blocker !== undefined) {
     throw new RequestError(
@@ -179,6 +181,20 @@ async function mayFollow(
     .executeTakeFirstOrThrow()
   const roles: Readonly<Record<string, ResourceRole>> = OPERATION_ROLES[kind]
   return roles[holder.role]?.cancelled === 'gone'
+}
+
+/** It begins after the end of this one anyway. */
+async function isFollowed(
+  tx: Tx,
+  operationId: string,
+  holder: { operationId: string } | undefined,
+): Promise<boolean> {
+  const row = await tx
+    .selectFrom('operations')
+    .select('afterOperationId')
+    .where('id', '=', operationId)
+    .executeTakeFirstOrThrow()
+  return holder !== undefined && row.afterOperationId === holder.operationId
 }
 
 async function follow(tx: Tx, operationId: string, holderId: string): Promise<void> {

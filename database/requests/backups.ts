@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto'
 import { RequestError } from '../../domain/errors.ts'
 import { type Artifact, backupArtifact } from '../../domain/artifacts.ts'
+import { seriesOf } from '../../domain/backup-series.ts'
 import { PRIORITY, type Priority } from '../../domain/operations.ts'
 import { guestOf } from '../attachments.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { snapshotOfBackup } from '../operations/kept-snapshots.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
+import type { VolumeRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace, requireSnapshotOf } from './checks.ts'
+import { choosePlace, chooseRepository, requireSnapshotOf } from './checks.ts'
 import { temporarySnapshot } from './new-volume.ts'
-import type { PlaceNames } from './places.ts'
+import { ownTargets, type PlaceNames } from './places.ts'
 import { acceptUnlinking } from './unlink-backup.ts'
 
 export interface BackupRequest {
@@ -29,9 +31,9 @@ interface AcceptedBackup extends BackupRequest {
   readonly target: string
   readonly priority?: Priority
   readonly scheduleId?: string
-  /** Of its target; left out: our own. */
-  readonly format?: 'volflow' | 'cinder'
 }
+
+type Format = 'volflow' | 'cinder' | 'rbd'
 
 /** Accepts a backup. Incremental: chunks that the volume's newest backup in the same target has are not stored again. */
 export function requestBackup(
@@ -42,11 +44,10 @@ export function requestBackup(
 ): Promise<Accepted & { replayed: boolean }> {
   // Without a wish it is one of ours.
   const target = choosePlace('target', request.target, [
-    ...places.targets,
+    ...ownTargets(places),
     ...Object.keys(places.cinderTargets),
   ])
-  const format = target in places.cinderTargets ? 'cinder' : 'volflow'
-  if (format === 'cinder' && request.incremental === true) {
+  if (formatOf(places, target) === 'cinder' && request.incremental === true) {
     throw new RequestError(
       400,
       'fullOnly',
@@ -54,7 +55,7 @@ export function requestBackup(
     )
   }
   return requestOnce(database, actor, { createBackup: request }, (tx) =>
-    acceptBackup(tx, actor, places, { ...request, target, format }),
+    acceptBackup(tx, actor, places, { ...request, target }),
   )
 }
 
@@ -67,7 +68,9 @@ export async function acceptBackup(
 ): Promise<{ operationId: string; resourceId: string }> {
   const { projectId } = actor
   const { target } = request
+  const format = formatOf(places, target)
   const volume = await requireResource(tx, 'volume', { id: request.volumeId, projectId })
+  if (format === 'rbd') requireBesides(places, volume, target)
   const { snapshotId: wanted } = request
   const source =
     wanted === undefined ? undefined : await requireSnapshotOf(tx, volume.id, { id: wanted, projectId })
@@ -75,7 +78,7 @@ export async function acceptBackup(
   const backupId = randomUUID()
   const sizeBytes = source?.sizeBytes ?? volume.sizeBytes
   const row = { id: backupId, parentId: parent, sizeBytes, dataTimestamp: source?.createdAt }
-  await insertBackup(tx, actor, request, row)
+  await insertBackup(tx, actor, { ...request, format }, row)
   const snapshotId = source?.id ?? randomUUID()
   const inUse = source === undefined ? await guestOf(tx, volume.id) : {}
   const volumeRole = inUse.guest === undefined ? 'volume' : 'attached'
@@ -83,7 +86,7 @@ export async function acceptBackup(
   const keepSnapshot =
     source === undefined &&
     inUse.guest === undefined &&
-    request.format !== 'cinder' &&
+    format !== 'cinder' &&
     places.keepingBackends?.includes(volume.backend) === true
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]
   if (source === undefined) {
@@ -111,6 +114,7 @@ export async function acceptBackup(
       backup: backupId,
       ...(source === undefined ? { [volumeRole]: volume.id } : { snapshot: source.id }),
       ...(parent === null ? {} : { parent }),
+      ...(format === 'rbd' ? { series: seriesOf(target, volume.id) } : {}),
     },
     primary: 'backup',
     artifacts,
@@ -119,10 +123,25 @@ export async function acceptBackup(
   return { operationId, resourceId: backupId }
 }
 
+function formatOf({ cinderTargets, rbdTargets = [] }: PlaceNames, target: string): Format {
+  if (rbdTargets.includes(target)) return 'rbd'
+  return target in cinderTargets ? 'cinder' : 'volflow'
+}
+
+/** A pool takes backups from its own cluster, which is found out later. */
+function requireBesides({ rbdBackends = [] }: PlaceNames, { id, backend }: VolumeRow, target: string): void {
+  if (rbdBackends.includes(backend)) return
+  throw new RequestError(
+    400,
+    'otherCluster',
+    `Expected a volume in the Ceph cluster of target ${target}, but volume ${id} is in backend ${backend}. Choose a target that is a bucket or a directory.`,
+  )
+}
+
 async function insertBackup(
   tx: Tx,
   actor: Actor,
-  request: AcceptedBackup,
+  request: AcceptedBackup & { readonly format: Format },
   row: { id: string; parentId: string | null; sizeBytes: number; dataTimestamp: string | undefined },
 ): Promise<void> {
   const { id, parentId, sizeBytes } = row
@@ -149,7 +168,7 @@ async function insertBackup(
       failReason: null,
       dataTimestamp: row.dataTimestamp ?? new Date().toISOString(),
       scheduleId: request.scheduleId ?? null,
-      format: request.format ?? 'volflow',
+      format: request.format,
     })
     .execute()
 }
@@ -202,12 +221,13 @@ export async function acceptBackupDeletion(
   const { projectId } = actor
   const backup = await requireResource(tx, 'backup', { id: backupId, projectId })
   if (backup.format === 'cinder') return acceptUnlinking(tx, actor, backup, priority)
-  const { target } = backup
+  const { target, volumeId, format } = backup
+  const inPool = format === 'rbd'
   return acceptOperation(tx, {
     actor,
     kind: 'delete-backup',
-    spec: { backupId, target, projectId },
-    resources: { backup: backupId },
+    spec: { backupId, target, projectId, ...(inPool && { volumeId }) },
+    resources: { backup: backupId, ...(inPool && { series: seriesOf(target, volumeId) }) },
     primary: 'backup',
     priority,
   })
@@ -220,7 +240,11 @@ export function requestCollection(
   places: PlaceNames,
   { name, ...options }: { name: string; dryRun?: boolean; force?: boolean },
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', name, places.targets)
+  const target = chooseRepository(
+    name,
+    places,
+    'Nothing is to be collected there: a deleted backup is gone at once.',
+  )
   return requestOnce(database, actor, { collectTarget: target, ...options }, async (tx) => {
     const operationId = await acceptOperation(tx, {
       actor,

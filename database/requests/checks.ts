@@ -2,6 +2,7 @@ import { RequestError } from '../../domain/errors.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { formatBytes } from '../../domain/sizes.ts'
 import { requireResource, type Tx } from '../resources.ts'
+import type { PlaceNames } from './places.ts'
 
 /** Throws RequestError 400 unless the size is a whole number of MiB within the limits. */
 export function checkVolumeSize(sizeBytes: number): void {
@@ -53,6 +54,20 @@ export function choosePlace(
     400,
     'unknownPlace',
     `Expected a configured ${what}, got ${wanted ?? 'none'}; ${known}.`,
+  )
+}
+
+/** A target that keeps objects. `instead`: what to do where it is a pool of snapshots. Throws RequestError 400. */
+export function chooseRepository(
+  wanted: string | undefined,
+  { targets, rbdTargets = [] }: PlaceNames,
+  instead: string,
+): string {
+  if (wanted === undefined || !rbdTargets.includes(wanted)) return choosePlace('target', wanted, targets)
+  throw new RequestError(
+    400,
+    'snapshotTarget',
+    `Expected a target that keeps objects, but in ${wanted} backups are snapshots. ${instead}`,
   )
 }
 

@@ -87,6 +87,6 @@ function requireCinder(backup: BackupRow): BackupRow {
   throw new RequestError(
     400,
     'otherFormat',
-    `Expected a backup in Cinder's format, but backup ${backup.id} in target ${backup.target} has volflow's own.`,
+    `Expected a backup in Cinder's format, but backup ${backup.id} in target ${backup.target} is in another.`,
   )
 }

@@ -5,7 +5,8 @@ import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import type { BackupRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
-import { choosePlace } from './checks.ts'
+import { chooseRepository } from './checks.ts'
+import { requireObjects } from './pooled-backup.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface CopyRequest {
@@ -24,10 +25,15 @@ export function requestBackupCopy(
   places: PlaceNames,
   request: CopyRequest,
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', request.target, places.targets)
+  const target = chooseRepository(
+    request.target,
+    places,
+    'Restore the backup to a volume in its cluster, and back that up there.',
+  )
   return requestOnce(database, actor, { copyBackup: request }, async (tx) => {
     const { projectId } = actor
     const source = await requireResource(tx, 'backup', { id: request.backupId, projectId })
+    requireObjects(source, 'Restore it to a volume, and back that up in the other target.')
     if (source.target === target)
       throw new RequestError(
         400,

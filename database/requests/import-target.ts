@@ -1,7 +1,7 @@
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import { choosePlace } from './checks.ts'
+import { chooseRepository } from './checks.ts'
 import type { PlaceNames } from './places.ts'
 
 /** Accepts the import of all backups that a target has and the database does not know. */
@@ -11,7 +11,7 @@ export function requestImport(
   places: PlaceNames,
   wanted: string,
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', wanted, places.targets)
+  const target = chooseRepository(wanted, places, 'volflow fsck names those that the database does not know.')
   return requestOnce(database, actor, { importTarget: target }, async (tx) => {
     const operationId = await acceptOperation(tx, {
       actor,

@@ -1,5 +1,10 @@
 import type { CinderStoreKind } from '../../domain/cinder-names.ts'
 
+/** What a backup may be made in that is ours, the first one without a wish. */
+export function ownTargets({ targets, rbdTargets = [] }: PlaceNames): string[] {
+  return [...targets, ...rbdTargets]
+}
+
 /** Names of the configured places that a request may leave out. */
 export interface PlaceNames {
   readonly backends: readonly string[]
@@ -15,4 +20,8 @@ export interface PlaceNames {
   readonly capabilities?: Readonly<Record<string, Readonly<Record<string, string | number | boolean>>>>
   /** Those in Cinder's format. `container` is the bucket; in folders each backup has its own. */
   readonly cinderTargets: Readonly<Record<string, { driver: CinderStoreKind; container: string }>>
+  /** Those that are pools of a cluster. */
+  readonly rbdTargets?: readonly string[]
+  /** Whose volumes may be backed up there. */
+  readonly rbdBackends?: readonly string[]
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import type { Artifact } from '../../domain/artifacts.ts'
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
+import { snapshotOfBackup } from '../operations/kept-snapshots.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { requireResource } from '../resources.ts'
 import { requireActiveImage } from './active-image.ts'
@@ -30,10 +31,15 @@ export function requestRestoreIntoVolume(
       purpose: 'temporary',
     }
     const ids = { volumeId, backupId: backup.id, contentId, snapshotId }
+    const kept = backup.format === 'rbd' && backup.volumeId === volumeId
+    const backupSnapshotId = kept ? await snapshotOfBackup(tx, backup.id, volume) : null
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'restore-backup-into-volume',
-      spec: { ...ids, backend, sizeBytes, target: backup.target, projectId },
+      spec: {
+        ...{ ...ids, backend, sizeBytes, target: backup.target, projectId },
+        ...(backupSnapshotId !== null && { backupSnapshotId }),
+      },
       resources: { volume: volumeId, backup: backup.id },
       primary: 'volume',
       artifacts: [contentArtifact(backend, contentId), snapshot],

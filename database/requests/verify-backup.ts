@@ -9,6 +9,7 @@ import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import type { BackupRow } from '../read.ts'
 import { requireResource, type Tx } from '../resources.ts'
 import { choosePlace } from './checks.ts'
+import { requireObjects } from './pooled-backup.ts'
 import type { PlaceNames } from './places.ts'
 
 export interface VerifyRequest extends Verification {
@@ -64,13 +65,13 @@ export async function acceptVerification(
   })
 }
 
-/** Cinder's format has no place for marks of what is damaged, and its backups are not written to. */
+/** Only our own format has a place for marks of what is damaged; others are not written to. */
 function requireHealable({ id, format }: BackupRow, { level, healFromBackupId }: VerifyRequest): void {
   if (format === 'volflow' || (level !== 'quarantined' && healFromBackupId === undefined)) return
   throw new RequestError(
     400,
     'otherFormat',
-    `Expected a backup in volflow's own format to heal it or to look at what was damaged before, but backup ${id} has Cinder's.`,
+    `Expected a backup in volflow's own format to heal it or to look at what was damaged before, but backup ${id} is ${format === 'rbd' ? 'a snapshot' : "in Cinder's"}. Verify its content.`,
   )
 }
 
@@ -82,6 +83,7 @@ async function healerOf(
   if (id === undefined) return null
   const { volumeId, projectId, sizeBytes } = backup
   const copy = await requireResource(tx, 'backup', { id, projectId })
+  requireObjects(copy, 'Restore it instead.')
   if (copy.volumeId === volumeId && copy.sizeBytes === sizeBytes && copy.target !== backup.target)
     return { backupId: copy.id, target: copy.target }
   throw new RequestError(

@@ -8,7 +8,7 @@ import type { Database } from '../open.ts'
 import type { Actor } from '../operations/accept.ts'
 import { acceptBackup, newestBackup } from '../requests/backups.ts'
 import { choosePlace } from '../requests/checks.ts'
-import type { PlaceNames } from '../requests/places.ts'
+import { ownTargets, type PlaceNames } from '../requests/places.ts'
 import type { Tx } from '../resources.ts'
 import type { ScheduleRow, ScheduleRunRow } from './read.ts'
 import { endRun } from './runs.ts'
@@ -44,7 +44,7 @@ async function accept(tx: Tx, { schedule, run, places, actor, nowMs }: Start): P
   await refuseOverlap(tx, run)
   const { name, projectId, userId } = schedule
   const { volumeId, scheduledAt } = run
-  const target = choosePlace('target', schedule.target, places.targets)
+  const target = choosePlace('target', schedule.target, ownTargets(places))
   const of = { projectId, volumeId, target }
   const incremental = !(await isFullDue(tx, schedule, volumeId)) && (await newestBackup(tx, of)) !== undefined
   const requestId = `req-${randomUUID()}`

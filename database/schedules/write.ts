@@ -8,7 +8,7 @@ import type { Database } from '../open.ts'
 import type { Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
 import { choosePlace } from '../requests/checks.ts'
-import type { PlaceNames } from '../requests/places.ts'
+import { ownTargets, type PlaceNames } from '../requests/places.ts'
 import type { Tx } from '../resources.ts'
 import { requireSchedule, type ScheduleKey, type ScheduleRow } from './read.ts'
 import { requireSelected } from './selection.ts'
@@ -46,7 +46,7 @@ export function createSchedule(
   places: PlaceNames,
   request: ScheduleRequest,
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = choosePlace('target', request.target, places.targets)
+  const target = choosePlace('target', request.target, ownTargets(places))
   const timing = timingOf(request)
   const now = new Date().toISOString()
   const id = randomUUID()
@@ -92,7 +92,7 @@ export async function updateSchedule(
     ...(volumes === undefined ? {} : await volumesColumn(tx, key.projectId, volumes)),
     ...(retention === undefined ? {} : retentionColumn({ retention })),
     ...(verification === undefined ? {} : verificationColumn({ verification })),
-    ...(target === undefined ? {} : { target: choosePlace('target', target, places.targets) }),
+    ...(target === undefined ? {} : { target: choosePlace('target', target, ownTargets(places)) }),
     ...(cron === undefined && timeZone === undefined && intervalSeconds === undefined
       ? {}
       : timingOf(change, schedule)),

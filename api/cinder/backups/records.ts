@@ -34,6 +34,11 @@ export function backupRecordRoutes(app: App, context: ApiContext): void {
       const { row } = await owned(context, request, 'backup', request.params.id)
       if (row.status !== 'available')
         throw new Fault(400, `Invalid backup: Backup status must be available and not ${row.status}.`)
+      if (row.format === 'rbd')
+        throw new Fault(
+          400,
+          'Invalid backup: it is a snapshot in a pool, which no other installation can import.',
+        )
       const { backupService, backupUrl } =
         row.format === 'cinder'
           ? await exportRecord(context.database, context.places, row)
