@@ -6,6 +6,7 @@ import { backupDomain } from '../domain/backup-domain.ts'
 import { attempted } from './attempt.ts'
 import { abortMergeInCinder, releaseFromCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
+import { poolOf, refOf } from './pooled-backups.ts'
 import { withRepository } from './repository.ts'
 
 export function createArtifactActivities(deps: ActivityDependencies) {
@@ -17,6 +18,14 @@ export function createArtifactActivities(deps: ActivityDependencies) {
         await forgetArtifact(deps.database, artifact)
       }),
   }
+}
+
+async function releaseFromPool(
+  deps: ActivityDependencies,
+  { id, place: target }: ArtifactRow,
+): Promise<void> {
+  const ref = await refOf(deps, { backupId: id })
+  await poolOf(deps, { target }).deleteBackup(ref)
 }
 
 async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promise<void> {
@@ -43,6 +52,7 @@ async function release(deps: ActivityDependencies, artifact: ArtifactRow): Promi
     case 'merge':
       return abortMergeInCinder(deps, { target: artifact.place, backupId: id })
     case 'backup':
+      if (deps.rbdTargets.has(artifact.place)) return releaseFromPool(deps, artifact)
       if (deps.cinderTargets.has(artifact.place))
         return releaseFromCinder(deps, { target: artifact.place, backupId: id })
       return withRepository(deps, artifact.place, async (repository) => {

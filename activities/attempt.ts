@@ -26,6 +26,8 @@ export interface RunningAttempt {
   readonly resumeFromBytes: number
   /** Moved by earlier attempts, so that the total stays true. */
   readonly movedBytesBefore: number
+  /** When it began: what cannot be held up should not be begun. */
+  readonly isLimited: boolean
   progress(progress: Progress): void
   /** Call before so many bytes are moved: resolves when the operation's rate limit lets them pass. */
   pace(bytes: number): Promise<void>
@@ -125,6 +127,7 @@ class LeaseGuard {
       token: this.#attempt.token,
       resumeFromBytes: this.#attempt.checkpointBytes,
       movedBytesBefore: this.#attempt.movedBytes,
+      isLimited: this.#attempt.controls.rateLimitBytes !== null,
       progress: (progress) => this.#observe(progress),
       pace: (bytes) => this.#pacer.pass(bytes, this.#signal),
       checkpoint: async (bytes) => {

@@ -15,7 +15,9 @@ import { isCinder } from './cinder-store.ts'
 import { commitToCinder, downloadFromCinder, uploadToCinder } from './cinder-volumes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { describeVolume } from './described-volume.ts'
+import { commitToPool, downloadFromPool, isPooled, poolOf, uploadToPool } from './pooled-backups.ts'
 import { withRepository } from './repository.ts'
+import type { ContentPath } from './volumes.ts'
 import { withDevice } from './with-device.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
@@ -25,6 +27,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
   return {
     uploadBackup: (input: Input<'create-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
+        if (isPooled(deps, input)) return uploadToPool(deps, input, attempt)
         const snapshot = await place(deps.backends, 'backend', input.backend).openSnapshot(input)
         return withDevice(deps, snapshot, { signal: attempt.signal }, (source) =>
           (isCinder(deps, input) ? uploadToCinder : upload)(deps, input, source, attempt),
@@ -33,6 +36,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
 
     commitBackup: (input: CommitInput): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) => {
+        if (isPooled(deps, input)) return commitToPool(deps, input)
         if (isCinder(deps, input)) return commitToCinder(deps, input, attempt.signal)
         return withRepository(deps, input.target, async (repository) => {
           const key = {
@@ -47,6 +51,7 @@ export function createBackupActivities(deps: ActivityDependencies) {
 
     downloadBackup: (input: Input<'restore-backup'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
+        if (isPooled(deps, input)) return downloadFromPool(deps, input, input.volumeId, attempt)
         const driver = place(deps.backends, 'backend', input.backend)
         const volume = await driver.openVolume({ volumeId: input.volumeId, access: 'write' })
         // The volume was made for this operation: what was not written yet reads as zeroes.
@@ -55,11 +60,16 @@ export function createBackupActivities(deps: ActivityDependencies) {
         )
       }),
 
-    /** Into the content that shall replace a volume's. Of a clone only what differs from the backup is fetched and written. */
+    /**
+     * Into the content that shall replace a volume's. Of a clone only what differs from the backup is fetched and written; of a clone of the
+     * backup's own snapshot nothing does.
+     */
     downloadChanges: (
-      input: Input<'restore-backup-into-volume'> & { path: 'clone' | 'blank' },
+      input: Input<'restore-backup-into-volume'> & { path: ContentPath },
     ): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, async (attempt) => {
+        if (input.path === 'snapshot') return { path: 'snapshot', movedBytes: 0 }
+        if (isPooled(deps, input)) return downloadFromPool(deps, input, input.contentId, attempt)
         const driver = place(deps.backends, 'backend', input.backend)
         const content = await driver.openVolume({ volumeId: input.contentId, access: 'write' })
         return withDevice(deps, content, { signal: attempt.signal, writable: true }, (destination) =>
@@ -68,11 +78,12 @@ export function createBackupActivities(deps: ActivityDependencies) {
       }),
 
     removeBackup: (input: Input<'delete-backup'>): Promise<void> =>
-      attempted(deps.database, input.operationId, () =>
-        withRepository(deps, input.target, (repository) =>
+      attempted(deps.database, input.operationId, () => {
+        if (isPooled(deps, input)) return poolOf(deps, input).deleteBackup(input)
+        return withRepository(deps, input.target, (repository) =>
           deleteBackup(repository, { domain: backupDomain(input.projectId), backupId: input.backupId }),
-        ),
-      ),
+        )
+      }),
 
     collect: (input: Input<'collect-target'>): Promise<OperationResult> =>
       attempted(deps.database, input.operationId, (attempt) =>

@@ -1,4 +1,5 @@
 import type { Database } from '../database/open.ts'
+import type { BackupPool } from '../drivers/backups/pool.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import type { TargetSpec } from '../backup-format/target.ts'
@@ -15,6 +16,8 @@ export interface ActivityDependencies {
   readonly targets: ReadonlyMap<string, TargetSpec>
   /** Targets in Cinder's format; no name is among the others. */
   readonly cinderTargets: ReadonlyMap<string, CinderTarget>
+  /** Targets that are pools of a cluster; no name is among the others. */
+  readonly rbdTargets: ReadonlyMap<string, BackupPool>
   readonly cinderStores: ThreadableStores
   /** URL of the module that opens a target, for worker threads. */
   readonly targetFactoryUrl: string

@@ -12,7 +12,9 @@ import { withBackupReader } from './copy-source.ts'
 import { isCinder, requireLocation, withCinderStore } from './cinder-store.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { importBackups } from './import-backups.ts'
+import { isPooled } from './pooled-backups.ts'
 import { withRepository } from './repository.ts'
+import { verifyInPool } from './verify-pooled.ts'
 import { withDevice } from './with-device.ts'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
@@ -67,8 +69,13 @@ async function verify(
       attempt.progress({ ...progress, phase, movedBytes: before + progress.movedBytes }),
     onCheckpoint: (bytes) => attempt.checkpoint(bytes),
   }
-  const findings = await (isCinder(deps, input) ? verifyInCinder : verifyInRepository)(deps, input, request)
+  const findings = await verifierOf(deps, input)(deps, input, request)
   return { path: input.level, ...describe(findings) }
+}
+
+function verifierOf(deps: ActivityDependencies, input: Input<'verify-backup'>) {
+  if (isPooled(deps, input)) return verifyInPool
+  return isCinder(deps, input) ? verifyInCinder : verifyInRepository
 }
 
 function verifyInRepository(

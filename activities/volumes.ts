@@ -4,6 +4,10 @@ import type { ImageStore } from '../drivers/images/driver.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
 import { attempted } from './attempt.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
+import { isPooled } from './pooled-backups.ts'
+
+/** `snapshot`: a clone of the snapshot from which the backup was made. */
+export type ContentPath = 'clone' | 'blank' | 'snapshot'
 
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
 type FromImage = Input<'create-volume-from-image'> & { mayDerive?: boolean }
@@ -48,8 +52,12 @@ export function createVolumeActivities(deps: ActivityDependencies) {
      * What a volume's new content is written to, beside the old: a clone, of which only the differences are written, or, where
      * there can be none, zeroes.
      */
-    makeContent: (input: Input<'restore-backup-into-volume'>): Promise<{ path: 'clone' | 'blank' }> =>
-      attempted(deps.database, input.operationId, () => makeContent(backend(input.backend), input)),
+    makeContent: (input: Input<'restore-backup-into-volume'>): Promise<{ path: ContentPath }> =>
+      attempted(deps.database, input.operationId, () =>
+        isPooled(deps, input)
+          ? makePooledContent(backend(input.backend), input)
+          : makeContent(backend(input.backend), input),
+      ),
 
     /** The new content takes the place of the old. */
     replaceVolume: (input: {
@@ -142,6 +150,24 @@ async function makeContent(
   } catch (error) {
     // The volume has as many layers as it can have: its new content has but one.
     if (!(error instanceof DriverError && error.kind === 'unsupported')) throw error
+  }
+  await driver.createVolume({ volumeId: contentId, sizeBytes })
+  return { path: 'blank' }
+}
+
+/** What the volume has otherwise is not compared: all that a snapshot in a pool can tell is its difference from another snapshot. */
+async function makePooledContent(
+  driver: VolumeDriver,
+  { volumeId, backupSnapshotId, contentId, sizeBytes }: Input<'restore-backup-into-volume'>,
+): Promise<{ path: ContentPath }> {
+  try {
+    if (driver.capabilities.clone && backupSnapshotId !== undefined) {
+      const snapshot = { volumeId, snapshotId: backupSnapshotId }
+      await driver.cloneSnapshot({ ...snapshot, newVolumeId: contentId, sizeBytes })
+      return { path: 'snapshot' }
+    }
+  } catch (error) {
+    if (!(error instanceof DriverError && ['unsupported', 'notFound'].includes(error.kind))) throw error
   }
   await driver.createVolume({ volumeId: contentId, sizeBytes })
   return { path: 'blank' }

@@ -12,7 +12,7 @@ import { databaseCheck, serveHealth } from './health.ts'
 import { createLogger } from './logger.ts'
 import { configuredKeyring } from './keyring.ts'
 import { loop } from './loop.ts'
-import { openBackends, openCinderTargets, openStores, openTargets } from './places.ts'
+import { openBackends, openCinderTargets, openRbdTargets, openStores, openTargets } from './places.ts'
 import { measureBackends } from './measure-backends.ts'
 import { startMerges } from './merge-layers.ts'
 import { makeRunFolder, removeRunFolder } from './run-folder.ts'
@@ -103,11 +103,11 @@ function queues(config: Config): { taskQueue: string; concurrency: number }[] {
       taskQueue: placeQueue('store', name),
       concurrency: callConcurrency,
     })),
-    ...names({ ...config.targets, ...config.cinderTargets }).map((name) => ({
+    ...names({ ...config.targets, ...config.cinderTargets, ...config.rbdTargets }).map((name) => ({
       taskQueue: targetDataQueue(name),
       concurrency: dataConcurrency,
     })),
-    ...names({ ...config.targets, ...config.cinderTargets }).map((name) => ({
+    ...names({ ...config.targets, ...config.cinderTargets, ...config.rbdTargets }).map((name) => ({
       taskQueue: placeQueue('target', name),
       concurrency: callConcurrency,
     })),
@@ -122,6 +122,7 @@ async function openDependencies(config: Config, waiting: Waiting): Promise<Activ
     stores: await openStores(config, runFolder),
     targets: await openTargets(config),
     cinderTargets: await openCinderTargets(config),
+    rbdTargets: await openRbdTargets(config),
     cinderStores,
     targetFactoryUrl,
     keyring: await configuredKeyring(config),

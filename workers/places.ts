@@ -5,6 +5,8 @@ import type { CinderTargetConfig, Config, TargetConfig } from '../config/config.
 import { loadCredentials } from '../config/secrets.ts'
 import { backendCapabilities } from '../domain/backend-capabilities.ts'
 import type { PlaceNames } from '../database/requests/places.ts'
+import type { BackupPool } from '../drivers/backups/pool.ts'
+import { openRbdBackupPool } from '../drivers/backups/rbd/rbd-backup-pool.ts'
 import type { ImageStore } from '../drivers/images/driver.ts'
 import { openImageStore } from '../drivers/images/registry.ts'
 import type { VolumeDriver } from '../drivers/volumes/driver.ts'
@@ -34,6 +36,10 @@ export function placeNames(config: Config): PlaceNames {
       Object.entries(config.backends).map(([name, { driver }]) => [name, backendCapabilities(driver)]),
     ),
     cinderTargets: Object.fromEntries(Object.entries(config.cinderTargets).map(cinderPlace)),
+    rbdTargets: Object.keys(config.rbdTargets),
+    rbdBackends: Object.entries(config.backends)
+      .filter(([, { driver }]) => driver === 'rbd')
+      .map(([name]) => name),
   }
 }
 
@@ -69,6 +75,10 @@ export function openCinderTargets(config: Config): Promise<Map<string, CinderTar
     compression,
     spec: target.driver === 'directory' ? target : await withCredentials(target),
   }))
+}
+
+export function openRbdTargets(config: Config): Promise<Map<string, BackupPool>> {
+  return openAll(config.rbdTargets, openRbdBackupPool)
 }
 
 async function withCredentials<T extends { credentialsFile: string }>(target: T) {

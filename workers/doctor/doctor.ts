@@ -24,5 +24,6 @@ export async function* doctor(config: Config): AsyncGenerator<CheckResult> {
     else yield* rbdChecks(where, store)
   }
   for (const [name, place] of Object.entries(config.targets)) yield* targetChecks(config, name, place)
+  for (const [name, place] of Object.entries(config.rbdTargets)) yield* rbdChecks(`target ${name}`, place)
   for (const [name, place] of Object.entries(config.cinderTargets)) yield* cinderTargetChecks(name, place)
 }

@@ -66,7 +66,9 @@ async function* queues(client: Client, config: Config): AsyncGenerator<CheckResu
     CONTROL_QUEUE,
     ...Object.keys(config.backends).flatMap((name) => [dataQueue(name), placeQueue('backend', name)]),
     ...Object.keys(config.stores).flatMap((name) => [storeDataQueue(name), placeQueue('store', name)]),
-    ...Object.keys({ ...config.targets, ...config.cinderTargets }).map((name) => placeQueue('target', name)),
+    ...Object.keys({ ...config.targets, ...config.cinderTargets, ...config.rbdTargets }).map((name) =>
+      placeQueue('target', name),
+    ),
   ]
   const { checks } = await queueChecks(client, names)
   for (const [queue, state] of Object.entries(checks)) {

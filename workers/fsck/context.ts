@@ -6,6 +6,8 @@ import type { Database } from '../../database/open.ts'
 import { openCinderStore } from '../../drivers/cinder/registry.ts'
 import { stagedKey } from '../../domain/cinder-names.ts'
 import type { CinderStore } from '../../backup-format/cinder/store.ts'
+import type { BackupPool } from '../../drivers/backups/pool.ts'
+import { openRbdBackupPool } from '../../drivers/backups/rbd/rbd-backup-pool.ts'
 import { openTarget } from '../../drivers/backups/registry.ts'
 import { openImageStore } from '../../drivers/images/registry.ts'
 import type { Inventory } from '../../drivers/inventory.ts'
@@ -36,6 +38,12 @@ export interface CinderPlace {
   readonly store: CinderStore
 }
 
+/** A target with snapshots. */
+export interface PoolPlace {
+  readonly name: string
+  readonly pool: BackupPool
+}
+
 export interface FsckContext {
   readonly config: Config
   readonly database: Database
@@ -44,6 +52,7 @@ export interface FsckContext {
   readonly stores: ReadonlyMap<string, ImageStore>
   readonly targets: readonly TargetPlace[]
   readonly cinderTargets: readonly CinderPlace[]
+  readonly rbdTargets: readonly PoolPlace[]
   /** Of opening the places. */
   readonly unreachable: readonly Finding[]
   readonly temporalAddress: string
@@ -56,14 +65,18 @@ export interface FsckContext {
   readonly progress: (phase: string, count: number) => void
 }
 
+type OpenPlaces = Pick<
+  FsckContext,
+  'inventories' | 'targets' | 'cinderTargets' | 'rbdTargets' | 'unreachable' | 'stores'
+>
+
 /** Opens what can be opened, and makes nothing: an unmounted share must not become an empty backend. */
-export async function openPlaces(
-  config: Config,
-): Promise<Pick<FsckContext, 'inventories' | 'targets' | 'cinderTargets' | 'unreachable' | 'stores'>> {
+export async function openPlaces(config: Config): Promise<OpenPlaces> {
   const inventories: InventoryPlace[] = []
   const stores = new Map<string, ImageStore>()
   const targets: TargetPlace[] = []
   const cinderTargets: CinderPlace[] = []
+  const rbdTargets: PoolPlace[] = []
   const unreachable: Finding[] = []
   const attempt = async (where: string, open: () => Promise<void>) => {
     await open().catch((error: Error) => unreachable.push(unreachablePlace(where, error)))
@@ -99,7 +112,15 @@ export async function openPlaces(
       cinderTargets.push({ name, store })
     })
   }
-  return { inventories, stores, targets, cinderTargets, unreachable }
+  for (const [name, place] of Object.entries(config.rbdTargets)) {
+    await attempt(`target ${name}`, async () => {
+      const pool = await openRbdBackupPool(place)
+      // Does it answer?
+      await pool.list().next()
+      rbdTargets.push({ name, pool })
+    })
+  }
+  return { inventories, stores, targets, cinderTargets, rbdTargets, unreachable }
 }
 
 function unreachablePlace(where: string, error: Error): Finding {

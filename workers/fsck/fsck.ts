@@ -6,6 +6,7 @@ import { chunkChecks } from './checks/chunks.ts'
 import { cinderTargetChecks } from './checks/cinder-targets.ts'
 import { hostChecks } from './checks/host.ts'
 import { keyChecks } from './checks/keys.ts'
+import { rbdTargetChecks } from './checks/rbd-targets.ts'
 import { resourceChecks } from './checks/resources.ts'
 import { rowChecks } from './checks/rows.ts'
 import { targetChecks } from './checks/targets.ts'
@@ -78,6 +79,7 @@ function checksOf(context: FsckContext, deep: boolean): Check[] {
     ...keyChecks(context),
     ...targetChecks(context),
     ...cinderTargetChecks(context),
+    ...rbdTargetChecks(context),
     ...hostChecks(context),
     ...(deep ? chunkChecks(context) : []),
   ]

@@ -115,13 +115,16 @@ async function compare(
 }
 
 async function look(
-  { inventories, targets, cinderTargets }: FsckContext,
+  { inventories, targets, cinderTargets, rbdTargets }: FsckContext,
   type: StoredResourceType,
   row: ResourceRow,
 ): Promise<(Pick<StoredThing, 'sizeBytes' | 'problem'> & { missing?: readonly string[] }) | undefined> {
   const { name } = placeOf(row)
   const cinder = cinderTargets.find((target) => target.name === name)
   if ('format' in row && cinder !== undefined) return findCinderBackup(cinder.store, row)
+  const pooled = rbdTargets.find((target) => target.name === name)
+  if ('format' in row && pooled !== undefined)
+    return pooled.pool.findBackup({ backupId: row.id, volumeId: row.volumeId })
   if (type === 'backup') {
     const repository = targets.find((target) => target.name === name)?.repository
     return repository === undefined ? undefined : findRecord(repository, row)
@@ -143,17 +146,17 @@ function isConfigured({ config }: FsckContext, { type, name }: ReturnType<typeof
     {
       backend: config.backends,
       store: config.stores,
-      target: { ...config.targets, ...config.cinderTargets },
+      target: { ...config.targets, ...config.cinderTargets, ...config.rbdTargets },
     }[type]
   )
 }
 
 function isOpen(
-  { inventories, targets, cinderTargets }: FsckContext,
+  { inventories, targets, cinderTargets, rbdTargets }: FsckContext,
   place: ReturnType<typeof placeOf>,
 ): boolean {
   return place.type === 'target'
-    ? [...targets, ...cinderTargets].some(({ name }) => name === place.name)
+    ? [...targets, ...cinderTargets, ...rbdTargets].some(({ name }) => name === place.name)
     : inventories.some(({ type, name }) => type === place.type && name === place.name)
 }
 

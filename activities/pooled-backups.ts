@@ -1,0 +1,148 @@
+/** Backups that are snapshots in a pool of the volumes' cluster, where the operations are the same as for our own. */
+import { copyDevice } from '../block-io/copy.ts'
+import { readBackupRow } from '../database/cinder-backups.ts'
+import { DriverError } from '../domain/errors.ts'
+import type { OperationSpecs } from '../domain/operations.ts'
+import type { OperationResult } from '../domain/progress.ts'
+import type { BackupPool, BackupRef } from '../drivers/backups/pool.ts'
+import type { RunningAttempt } from './attempt.ts'
+import { type ActivityDependencies, place } from './dependencies.ts'
+
+export interface PooledKey {
+  readonly backupId: string
+  readonly target: string
+}
+
+export function isPooled(deps: ActivityDependencies, { target }: { target: string }): boolean {
+  return deps.rbdTargets.has(target)
+}
+
+export function poolOf(deps: ActivityDependencies, { target }: { target: string }): BackupPool {
+  return place(deps.rbdTargets, 'target', target)
+}
+
+/** Of which volume it is a backup says its row. */
+export async function refOf(
+  deps: ActivityDependencies,
+  { backupId }: { backupId: string },
+): Promise<BackupRef> {
+  const row = await readBackupRow(deps.database, backupId)
+  return { backupId, ...(row && { volumeId: row.volumeId }) }
+}
+
+export async function uploadToPool(
+  deps: ActivityDependencies,
+  input: OperationSpecs['create-backup'],
+  attempt: RunningAttempt,
+): Promise<OperationResult> {
+  const { backupId, volumeId, snapshotId, sizeBytes: totalBytes, parentBackupId } = input
+  const driver = place(deps.backends, 'backend', input.backend)
+  if (driver.exportDiff === undefined)
+    throw new DriverError(
+      'unsupported',
+      `Expected a backend beside target ${input.target}, got ${input.backend}`,
+    )
+  const fromSnapshotId = parentBackupId === null ? null : (input.parentSnapshotId ?? null)
+  const source = await driver.exportDiff({ volumeId, snapshotId, fromSnapshotId })
+  const before = attempt.movedBytesBefore
+  const { movedBytes } = await poolOf(deps, input).writeBackup({
+    ...{ backupId, volumeId, source },
+    parentBackupId: fromSnapshotId === null ? null : parentBackupId,
+    signal: attempt.signal,
+    pace: (bytes) => attempt.pace(bytes),
+    onProgress: (progress) =>
+      attempt.progress({ ...progress, totalBytes, movedBytes: before + progress.movedBytes }),
+  })
+  const moved = before + movedBytes
+  // Found complete: an earlier attempt did it, and did not come to say so.
+  const storedBytes = movedBytes === 0 ? before : movedBytes
+  if (parentBackupId === null) return { path: 'full', movedBytes: moved, storedBytes }
+  const unknown = fromSnapshotId === null ? 'the snapshot of the parent backup is gone' : source.unknown
+  const scan = unknown === undefined ? { scan: 'changed' } : { scan: 'full', scanReason: unknown }
+  return { path: 'incremental', movedBytes: moved, storedBytes, ...scan }
+}
+
+/** It is there when its snapshot is. */
+export async function commitToPool(deps: ActivityDependencies, key: PooledKey): Promise<OperationResult> {
+  const ref = await refOf(deps, key)
+  if ((await poolOf(deps, key).findBackup(ref)) !== undefined) return {}
+  throw new DriverError(
+    'notFound',
+    `Expected backup ${key.backupId} in target ${key.target}, it is not there`,
+  )
+}
+
+/**
+ * Into a volume of zeroes that the operation made. In the same cluster it becomes a clone, which then gets all bytes: the cluster's own
+ * way is the fastest, and cannot be held up. So under a rate limit, and elsewhere, they pass through us.
+ */
+export async function downloadFromPool(
+  deps: ActivityDependencies,
+  input: PooledKey & { readonly backend: string; readonly sizeBytes: number },
+  volumeId: string,
+  attempt: RunningAttempt,
+): Promise<OperationResult> {
+  const driver = place(deps.backends, 'backend', input.backend)
+  const pool = poolOf(deps, input)
+  const ref = await refOf(deps, input)
+  const { sizeBytes } = input
+  const { cloneImage, flattenVolume } = driver
+  const mayClone = cloneImage !== undefined && flattenVolume !== undefined && !attempt.isLimited
+  const cloned =
+    mayClone && (await cloneImage({ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes }))
+  const copied = cloned ? undefined : await copyFromPool(deps, input, { pool, ref, volumeId }, attempt)
+  const before = copied ?? attempt.movedBytesBefore
+  // Also after a copy: an earlier attempt may have begun with a clone.
+  await flattenVolume?.({
+    volumeId,
+    signal: attempt.signal,
+    onProgress: (doneBytes) => {
+      const movedBytes = Math.max(before, doneBytes)
+      attempt.progress({ phase: 'flattening', doneBytes: movedBytes, totalBytes: sizeBytes, movedBytes })
+    },
+    onCheckpoint: async (bytes) => {
+      if (cloned && bytes > attempt.resumeFromBytes) await attempt.checkpoint(bytes)
+    },
+  })
+  return copied === undefined
+    ? { path: 'clone-flatten', movedBytes: sizeBytes }
+    : { path: 'copy', movedBytes: copied }
+}
+
+async function copyFromPool(
+  deps: ActivityDependencies,
+  { backend, sizeBytes }: { readonly backend: string; readonly sizeBytes: number },
+  { pool, ref, volumeId }: { pool: BackupPool; ref: BackupRef; volumeId: string },
+  attempt: RunningAttempt,
+): Promise<number> {
+  const driver = place(deps.backends, 'backend', backend)
+  if (attempt.resumeFromBytes === 0) {
+    // An earlier attempt may have been about to make a clone of it.
+    await driver.deleteVolume({ volumeId })
+    await driver.createVolume({ volumeId, sizeBytes })
+  }
+  const source = await pool.openBackup(ref)
+  const target = await driver.openVolume({ volumeId, access: 'write' })
+  const [before, totalBytes] = [attempt.movedBytesBefore, source.sizeBytes]
+  try {
+    const { movedBytes } = await copyDevice({
+      ...{ source, target, lengthBytes: totalBytes },
+      startOffset: Math.min(attempt.resumeFromBytes, totalBytes),
+      // Only these bytes were ever written to it.
+      targetIsZero: true,
+      socketDirectory: deps.runFolder,
+      signal: attempt.signal,
+      onProgress: (progress) =>
+        attempt.progress({
+          ...{ phase: 'downloading', totalBytes, doneBytes: progress.doneBytes },
+          movedBytes: before + progress.movedBytes,
+        }),
+      onCheckpoint: (bytes) => attempt.checkpoint(bytes),
+      pace: (bytes) => attempt.pace(bytes),
+    })
+    return before + movedBytes
+  } finally {
+    await target.close()
+    await source.close()
+  }
+}
