@@ -39,6 +39,7 @@ test('the benchmarks are listed by name', async () => {
     'rbd-incremental',
     'rbd-flatten',
     'rbd-backup',
+    'rbd-restore',
   ])
 })
 

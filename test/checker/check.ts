@@ -10,6 +10,7 @@ import { checkImageStore } from './image-store.ts'
 import type { CheckedInstallation } from './installation.ts'
 import { checkRbdBackend } from './rbd-backend.ts'
 import { checkRbdStore } from './rbd-store.ts'
+import { checkRbdTarget } from './rbd-target.ts'
 import { checkProcesses, checkTemporaryFolder } from './processes.ts'
 import { checkSchedules } from './schedules.ts'
 import { checkTarget } from './repository/check-target.ts'
@@ -54,6 +55,10 @@ export async function findViolations(installation: CheckedInstallation): Promise
     const backups = rows.backups.filter((row) => row.target === name)
     violations.push(...(await checkCinderTarget({ name, place, backups })))
   }
+  for (const [name, place] of Object.entries(installation.rbdTargets ?? {})) {
+    const backups = rows.backups.filter((row) => row.target === name)
+    violations.push(...(await checkRbdTarget({ name, place, backups })))
+  }
   return violations
 }
 
@@ -72,7 +77,7 @@ function imagesOfStore(rows: AllRows, name: string): Row[] {
 }
 
 function checkPlaces(
-  { stores, rbdStores, targets, cinderTargets, ...places }: CheckedInstallation,
+  { stores, rbdStores, targets, cinderTargets, rbdTargets, ...places }: CheckedInstallation,
   rows: AllRows,
 ): string[] {
   const backends = { ...places.backends, ...places.rbdBackends }
@@ -84,7 +89,7 @@ function checkPlaces(
     ...unknown('volume', rows.volumes, 'backend', backends),
     ...unknown('snapshot', rows.snapshots, 'backend', backends),
     ...unknown('image', rows.images, 'store', { ...stores, ...rbdStores }),
-    ...unknown('backup', rows.backups, 'target', { ...targets, ...cinderTargets }),
+    ...unknown('backup', rows.backups, 'target', { ...targets, ...cinderTargets, ...rbdTargets }),
   ]
 }
 

@@ -40,6 +40,8 @@ export interface CheckedInstallation {
   readonly targets: Readonly<Record<string, TargetPlace>>
   /** In Cinder's format. */
   readonly cinderTargets?: Readonly<Record<string, TargetPlace>>
+  /** Targets with snapshots: each in a pool, or a namespace in it, of its own. */
+  readonly rbdTargets?: Readonly<Record<string, RbdPlaceToCheck>>
   /** 64 hex digits. */
   readonly backupKeyFile: string
   /** Temporary folder that only this installation used (its TMPDIR). */

@@ -101,7 +101,7 @@ async function checkWriters(
     if (snapshot !== undefined || attached.has(image)) continue
     const locks = await rbd<unknown[]>(place, ['lock', 'ls', imageSpec(place, image)])
     if (locks.length > 0) violations.push(`${image} is locked: ${JSON.stringify(locks)}`)
-    const marks = await text(place, ['image-meta', 'ls', imageSpec(place, image)])
+    const marks = await rbdText(place, ['image-meta', 'ls', imageSpec(place, image)])
     if (marks.includes('volflow.writer')) violations.push(`${image} has a writer: ${marks.trim()}`)
   }
   return violations
@@ -126,10 +126,10 @@ export async function* rbdBytes(place: RbdPlaceToCheck, image: string): AsyncGen
 }
 
 export async function rbd<T>(place: RbdPlaceToCheck, args: readonly string[]): Promise<T> {
-  return JSON.parse(await text(place, [...args, '--format', 'json'])) as T
+  return JSON.parse(await rbdText(place, [...args, '--format', 'json'])) as T
 }
 
-async function text(place: RbdPlaceToCheck, args: readonly string[]): Promise<string> {
+export async function rbdText(place: RbdPlaceToCheck, args: readonly string[]): Promise<string> {
   const { stdout } = await execute('rbd', [...access(place), ...args])
   return stdout
 }

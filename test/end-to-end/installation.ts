@@ -28,6 +28,8 @@ export interface InstallationOptions {
   readonly s3?: boolean
   /** Adds a backend `rbd`. */
   readonly rbd?: RbdPlaceToCheck
+  /** Adds a target `pool`. */
+  readonly rbdTarget?: RbdPlaceToCheck
   /** Adds a store `rbd`, and makes it the first. */
   readonly rbdStore?: RbdPlaceToCheck
   /** Default: a SQLite file, or a new database where the tests run on PostgreSQL. */
@@ -206,6 +208,7 @@ export class Installation implements AsyncDisposable {
       secretFiles: [inData('s3.json'), inData('database-password'), inData('keys/webhook.key')],
       ...(this.#options.rbd && { rbdBackends: { rbd: this.#options.rbd } }),
       ...(this.#options.rbdStore && { rbdStores: { rbd: this.#options.rbdStore } }),
+      ...(this.#options.rbdTarget && { rbdTargets: { pool: this.#options.rbdTarget } }),
       ...(this.#database && { database: { url: this.#database.url, password: this.#database.password } }),
       ...options,
       ...(isUp && {
@@ -257,6 +260,7 @@ export class Installation implements AsyncDisposable {
       const credentials = JSON.stringify({ accessKeyId, secretAccessKey })
       await writeFile(join(this.dataFolder, 's3.json'), credentials, { mode: 0o600 })
     }
+    if (this.#options.rbdTarget !== undefined) targets.pool = { driver: 'rbd', ...this.#options.rbdTarget }
     if (this.#database !== undefined)
       await writeFile(join(this.dataFolder, 'database-password'), this.#database.password, { mode: 0o600 })
     const config = {
