@@ -22,6 +22,7 @@ import { rbdClone } from './rbd-clone.ts'
 import { rbdBackup } from './rbd-backup.ts'
 import { rbdFlatten } from './rbd-flatten.ts'
 import { rbdIncremental } from './rbd-incremental.ts'
+import { rbdRestore } from './rbd-restore.ts'
 import { recovery } from './recovery.ts'
 import { restore } from './restore.ts'
 import { scan } from './scan.ts'
@@ -43,6 +44,7 @@ const BENCHMARKS = [
   rbdIncremental,
   rbdFlatten,
   rbdBackup,
+  rbdRestore,
 ]
 
 process.exitCode = await main(process.argv.slice(2)).catch((error: unknown) => {

@@ -39,7 +39,7 @@ export async function startRbdFixture(
   const { user, confFile, keyringFile } = cluster
   const place = (pool: string) => ({ driver: 'rbd', pool, user, confFile, keyringFile }) as const
   const product = stack.use(
-    await Product.start(folder, signal, targets, {
+    await Product.start(folder, signal, { ...targets, pool: place('backups') }, {
       backend: place(POOL),
       config: { stores: { images: place('images') } },
     }),

@@ -44,17 +44,18 @@ export type Target =
       readonly accessKeyId: string
       readonly secretAccessKey: string
     }
+  | RbdPool
+
+interface RbdPool {
+  readonly driver: 'rbd'
+  readonly pool: string
+  readonly user: string
+  readonly confFile: string
+  readonly keyringFile: string
+}
 
 /** A backend as volflow.yaml has it. */
-export type Backend =
-  | { readonly driver: 'file'; readonly path: string }
-  | {
-      readonly driver: 'rbd'
-      readonly pool: string
-      readonly user: string
-      readonly confFile: string
-      readonly keyringFile: string
-    }
+export type Backend = { readonly driver: 'file'; readonly path: string } | RbdPool
 
 const BACKEND_NAME = 'volumes'
 const CREDENTIALS_SUFFIX = '-credentials.json'
@@ -166,7 +167,7 @@ async function writeConfig(
   >,
 ): Promise<void> {
   const entries = Object.entries(targets).map(async ([name, target]) => {
-    if (target.driver === 'directory') return [name, target] as const
+    if (target.driver !== 's3') return [name, target] as const
     const { accessKeyId, secretAccessKey, ...rest } = target
     const credentialsFile = `${name}${CREDENTIALS_SUFFIX}`
     const credentials = JSON.stringify({ accessKeyId, secretAccessKey })
