@@ -56,13 +56,15 @@ test('What only objects can do is refused, with what to do instead', async () =>
   const { client } = api
   const volumeId = await newVolume(api, 'ceph')
   const backupId = await newBackup(api, volumeId)
+  const inObjects = await newBackup(api, volumeId, 'disk')
   const requests = [
-    client.collectTarget('pool'),
-    client.importTarget('pool'),
-    client.copyBackup(backupId, { target: 'disk' }),
-    client.copyBackup(await newBackup(api, volumeId, 'disk'), { target: 'pool' }),
+    () => client.collectTarget('pool'),
+    () => client.importTarget('pool'),
+    () => client.copyBackup(backupId, { target: 'disk' }),
+    () => client.copyBackup(inObjects, { target: 'pool' }),
+    () => client.verifyBackup(inObjects, { healFromBackupId: backupId }),
   ]
-  for (const request of requests) expect(await refusal(request)).toEqual([400, 'snapshotTarget'])
+  for (const request of requests) expect(await refusal(request())).toEqual([400, 'snapshotTarget'])
   expect(await refusal(client.verifyBackup(backupId, { level: 'quarantined' }))).toEqual([400, 'otherFormat'])
 })
 
