@@ -39,10 +39,15 @@ export async function startRbdFixture(
   const { user, confFile, keyringFile } = cluster
   const place = (pool: string) => ({ driver: 'rbd', pool, user, confFile, keyringFile }) as const
   const product = stack.use(
-    await Product.start(folder, signal, { ...targets, pool: place('backups') }, {
-      backend: place(POOL),
-      config: { stores: { images: place('images') } },
-    }),
+    await Product.start(
+      folder,
+      signal,
+      { ...targets, pool: place('backups') },
+      {
+        backend: place(POOL),
+        config: { stores: { images: place('images') } },
+      },
+    ),
   )
   const owned = stack.move()
   return {
