@@ -86,14 +86,16 @@ export async function downloadFromPool(
   const pool = poolOf(deps, input)
   const ref = await refOf(deps, input)
   const { sizeBytes } = input
-  const { cloneImage, flattenVolume } = driver
-  const mayClone = cloneImage !== undefined && flattenVolume !== undefined && !attempt.isLimited
-  const cloned =
-    mayClone && (await cloneImage({ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes }))
-  const copied = cloned ? undefined : await copyFromPool(deps, input, { pool, ref, volumeId }, attempt)
+  // A clone that could not be made independent would not be a volume of its own.
+  const mayClone = driver.flattenVolume !== undefined && !attempt.isLimited
+  const cloned = mayClone
+    ? await driver.cloneImage?.({ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes })
+    : undefined
+  const copied =
+    cloned === undefined ? await copyFromPool(deps, input, { pool, ref, volumeId }, attempt) : undefined
   const before = copied ?? attempt.movedBytesBefore
   // Also after a copy: an earlier attempt may have begun with a clone.
-  await flattenVolume?.({
+  await driver.flattenVolume?.({
     volumeId,
     signal: attempt.signal,
     onProgress: (doneBytes) => {
@@ -101,7 +103,7 @@ export async function downloadFromPool(
       attempt.progress({ phase: 'flattening', doneBytes: movedBytes, totalBytes: sizeBytes, movedBytes })
     },
     onCheckpoint: async (bytes) => {
-      if (cloned && bytes > attempt.resumeFromBytes) await attempt.checkpoint(bytes)
+      if (cloned !== undefined && bytes > attempt.resumeFromBytes) await attempt.checkpoint(bytes)
     },
   })
   return copied === undefined

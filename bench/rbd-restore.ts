@@ -95,17 +95,18 @@ async function restore({ product }: RbdFixture, backupId: string) {
 }
 
 /** As Cinder's driver restores every backup, full or not, to a volume that does not have its snapshot. */
-async function pipe({ cluster, imageOf }: RbdFixture, backup: string, signal: AbortSignal) {
-  const { confFile, adminKeyringFile, admin } = cluster
-  const image = imageOf('bare')
+async function pipe(fixture: RbdFixture, backup: string, signal: AbortSignal) {
+  const { cluster } = fixture
+  const { confFile, adminKeyringFile } = cluster
+  const image = fixture.imageOf('bare')
   const size = ['--size', `${VOLUME_BYTES}B`]
-  await admin('rbd', ['create', ...size, image])
+  await cluster.admin('rbd', ['create', ...size, image])
   const rbd = 'rbd --conf "$1" --keyring "$2"'
   // The stream names a snapshot, which is made at its end.
   const command = `${rbd} export-diff --no-progress "$3" - | ${rbd} import-diff --no-progress - "$4"`
   const args = ['-c', command, 'sh', confFile, adminKeyringFile, `backups/${backup}`, image]
   const seconds = await secondsOf(() => runProcess('sh', args, { signal }))
-  await admin('rbd', ['snap', 'purge', '--no-progress', image])
-  await admin('rbd', ['rm', '--no-progress', image])
+  await cluster.admin('rbd', ['snap', 'purge', '--no-progress', image])
+  await cluster.admin('rbd', ['rm', '--no-progress', image])
   return { seconds }
 }

@@ -154,7 +154,7 @@ export function startFilter(
   args: readonly string[],
   limits: ProcessLimits,
   onStderrChunk?: (text: string) => void,
-): { readonly stream: Duplex; readonly exited: Promise<ProcessExit>; kill(): void } {
+): { readonly stream: Duplex; readonly exited: Promise<ProcessExit>; readonly kill: () => void } {
   const [file, ...wrapped] = [...dieWithUs(), ...limited(limits), command, ...args]
   const child = execa(file ?? command, wrapped, {
     reject: false,

@@ -70,7 +70,7 @@ export interface RunningExport {
   readonly stream: Readable
   /** Rejects where it failed; ask it before an error of `stream` is believed. */
   readonly ended: Promise<void>
-  kill(): void
+  readonly kill: () => void
 }
 
 /**

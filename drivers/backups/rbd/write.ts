@@ -3,11 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
-import { clusterIdOf, hasStatus, ifThere, rbd, rbdInput, STATUS } from '../../volumes/rbd/commands.ts'
+import { clusterIdOf, ifThere, rbd, rbdInput, unlessThere } from '../../volumes/rbd/commands.ts'
 import { infoOf, markOf, setMark, snapshotsOf } from '../../volumes/rbd/images.ts'
 import { readPercent } from '../../volumes/rbd/percent.ts'
 import { type RbdPlace, specOf } from '../../volumes/rbd/place.ts'
 import { claimImage, recordedWhile } from '../../volumes/rbd/writers.ts'
+import type { RunningExport } from '../../volumes/driver.ts'
 import type { PoolWrite } from '../pool.ts'
 import { filterDiff } from './diff-stream.ts'
 import { cleanAt, HEAD, writing } from './head.ts'
@@ -68,15 +69,11 @@ async function makeImage(place: RbdPlace, image: string, sizeBytes: number): Pro
   const data = place.dataPool === undefined ? [] : ['--data-pool', place.dataPool]
   const layout = ['--image-format', '2', '--image-feature', FEATURES, ...data]
   const create = () => rbd(place, ['create', '--size', `${sizeBytes}B`, ...layout, specOf(place, image)])
-  try {
-    await create()
-  } catch (error) {
-    if (!hasStatus(error, STATUS.exists)) throw error
-    if ((await ifThere(infoOf(place, image))) !== undefined) return false
-    // It was begun: it has a name, and nothing behind it.
-    await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
-    await create()
-  }
+  if (await unlessThere(create())) return true
+  if ((await ifThere(infoOf(place, image))) !== undefined) return false
+  // It was begun: it has a name, and nothing behind it.
+  await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+  await create()
   return true
 }
 
@@ -135,7 +132,7 @@ async function receive(place: RbdPlace, image: string, request: PoolWrite): Prom
 }
 
 /** Told that the input has ended, it closes the image; killed, it would keep it open for half a minute. */
-async function untilEnded({ ended, kill }: { ended: Promise<void>; kill(): void }): Promise<void> {
+async function untilEnded({ ended, kill }: Pick<RunningExport, 'ended' | 'kill'>): Promise<void> {
   const timer = setTimeout(kill, LIMITS.processStopMs)
   await ended.catch(() => undefined)
   clearTimeout(timer)

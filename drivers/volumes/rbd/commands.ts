@@ -47,7 +47,7 @@ interface RunningRbd<S> {
   readonly stream: S
   /** Rejects where it failed; ask it before an error of `stream` is believed. */
   readonly ended: Promise<void>
-  kill(): void
+  readonly kill: () => void
 }
 
 /** `rbd` with an input of any size. */
