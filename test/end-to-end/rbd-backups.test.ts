@@ -85,7 +85,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     const killed = await scene.begun(client.createBackup({ volumeId, target: TARGET }))
     await killWorkerOf(installation, killed)
     await limit(null)
-    expect(await ended(installation, killed)).toMatchObject({ attempt: 2 })
+    await ended(installation, killed)
     const changed = await scene.change(volumeId, { byte: 2, offset: 4 * MiB, length: 40 * MiB })
     await limit(8 * MiB)
     const next = await scene.begun(client.createBackup({ volumeId, target: TARGET, incremental: true }))
