@@ -67,7 +67,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await scene.expectClean()
     for (const { resourceId } of [last, full]) await ended(installation, client.deleteBackup(resourceId))
     await scene.expectClean()
-  }, 300_000)
+  }, 600_000)
 
   test('killed in the middle both go on, and cancelled there they leave nothing behind', async () => {
     await using scene = await Scene.start()
@@ -109,7 +109,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await ended(installation, late, 'cancelled')
     await limit(null)
     await scene.expectClean()
-  }, 300_000)
+  }, 600_000)
 })
 
 /** An installation with a backend and a target in one cluster. */
