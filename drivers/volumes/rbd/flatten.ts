@@ -88,7 +88,8 @@ async function watch(
   { signal, onCheckpoint }: Request,
 ): Promise<void> {
   while (!signal.aborted) {
-    meter.countOwn(await ownBytes(place, image))
+    // The question costs the cluster something, too: it is asked only where the program has nothing new to say.
+    if (!meter.hasAdvanced()) meter.countOwn(await ownBytes(place, image))
     await onCheckpoint(meter.certainBytes)
     await sleep(RBD_LIMITS.rbdFlattenPollMs, undefined, { signal }).catch(() => undefined)
   }
@@ -110,6 +111,7 @@ class Meter {
   readonly #stepBytes: number
   readonly #onProgress: (doneBytes: number) => void
   #percent = 0
+  #askedPercent = -1
   #ownBytesAtPercent: number | undefined
   #doneBytes = 0
 
@@ -129,6 +131,13 @@ class Meter {
     this.#percent = percent
     this.#ownBytesAtPercent = undefined
     this.#tell(percent * this.#stepBytes)
+  }
+
+  /** By a percent, since this was asked last. */
+  hasAdvanced(): boolean {
+    const advanced = this.#percent > this.#askedPercent
+    this.#askedPercent = this.#percent
+    return advanced
   }
 
   countOwn(bytes: number): void {
