@@ -81,7 +81,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     })
     expect(await writesOf(`volume-${volumeId}`)).toBe(guest.written.ended)
     await expectClean(installation.checked())
-  }, 300_000)
+  }, 600_000)
 })
 
 /** What `take` keeps is the disk as it was at a moment between its begin and its end, and the guest goes on. */

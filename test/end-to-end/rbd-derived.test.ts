@@ -42,5 +42,5 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     }
     expect(await rbdSha256(rbdStore, `${imageId}.raw@snap`)).toBe(sha256)
     await expectClean(installation.checked())
-  }, 240_000)
+  }, 480_000)
 })

@@ -32,7 +32,7 @@ describe.runIf(HAS_CEPH)('what is derived from an image', () => {
     expect(await inventoryOf(store)).toEqual([{ kind: 'image', id: imageId, owners: [imageId] }])
     await store.deleteImage(imageId)
     expect(await names(spec)).toEqual([])
-  }, 60_000)
+  }, 180_000)
 
   test('a draft is opened again as it was left, belongs to its volume, and can be discarded at any time', async () => {
     const { store, derived, spec, imageId } = await imageHere()
@@ -46,7 +46,7 @@ describe.runIf(HAS_CEPH)('what is derived from an image', () => {
     await derived.discard(draft)
     expect(await names(spec)).toEqual([imageId])
     await expect(derived.publish(draft)).rejects.toMatchObject({ kind: 'notFound' })
-  }, 60_000)
+  }, 180_000)
 
   test('clones keep what they need of it, and without its image it is something left over', async () => {
     const { store, derived, spec, imageId } = await imageHere()
@@ -61,7 +61,7 @@ describe.runIf(HAS_CEPH)('what is derived from an image', () => {
     await asCephAdmin('rbd', 'rm', '--no-progress', clone)
     await store.sweep?.()
     expect(JSON.parse(await asCephAdmin('rbd', 'trash', 'ls', '--format', 'json', spec))).toEqual([])
-  }, 60_000)
+  }, 180_000)
 })
 
 /** With an image of a byte: what is derived from it is not looked at. */

@@ -43,7 +43,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await expectSnapshot(driver, own, bytesOf(2 * SIZE, EARLY))
     expect(await flatten(driver, clone)).toEqual({ flattened: false })
     await expect(flatten(driver, volumeId)).rejects.toMatchObject({ kind: 'notFound' })
-  }, 120_000)
+  }, 300_000)
 
   test('stopped or killed in the middle it reads as before, holds nobody up and goes on where it was', async () => {
     const { driver, spec } = await openHere()
@@ -76,7 +76,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     expect(await asCephAdmin('rbd', 'info', image)).not.toContain('parent:')
     expect(certain.length).toBeGreaterThan(0)
     await expectVolume(driver, clone, bytesOf(LARGE, FULL))
-  }, 240_000)
+  }, 480_000)
 
   test('while a guest writes, which notices nothing', async () => {
     const { driver, spec } = await openHere()
@@ -97,7 +97,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     const bytes = await readAll(device)
     expect(writesIn(bytes.subarray(0, SLOTS * SLOT_BYTES))).toBeGreaterThan(2 * SLOTS)
     expect(bytes.subarray(SLOTS * SLOT_BYTES).every((byte) => byte === FULL.byte)).toBe(true)
-  }, 240_000)
+  }, 480_000)
 })
 
 async function openHere(): Promise<{ driver: VolumeDriver; spec: string }> {

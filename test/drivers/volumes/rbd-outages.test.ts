@@ -39,7 +39,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     const expected = bytesOf(SIZE, { byte: 1, offset: 0, length: MiB }, { byte: 2, offset: MiB, length: MiB })
     await expectVolume(driver, volumeId, expected)
     await expectVolume(driver, made, bytesOf(SIZE))
-  }, 120_000)
+  }, 300_000)
 
   test('while a pool is over its quota writes and calls wait, and go on when it is lifted', async () => {
     const driver = await openHere()
@@ -60,7 +60,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await writer.close()
     await expectVolume(driver, volumeId, bytesOf(SIZE, EARLY, LATE))
     expect(await driver.list()).toEqual({ volumeIds: [volumeId], snapshots: [] })
-  }, 120_000)
+  }, 300_000)
 
   test('what cannot be removed for want of room is not said to be gone', async () => {
     const store = await openImageStore(await configOf(await newPlaceIn(cluster, 'images')))
@@ -74,7 +74,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await setQuota(cluster, 'images', 0)
     await store.discardStage(imageId)
     expect(await store.list()).toEqual({ imageIds: [], stageIds: [] })
-  }, 120_000)
+  }, 300_000)
 
   test('while the monitor does not answer writers go on, calls are worth another try, and nothing is said to be missing', async () => {
     const driver = await openHere()
@@ -98,7 +98,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await driver.createVolume({ volumeId: made, sizeBytes: SIZE })
     await driver.deleteVolume({ volumeId: missing })
     await expectVolume(driver, volumeId, bytesOf(SIZE, EARLY))
-  }, 120_000)
+  }, 300_000)
 })
 
 async function openHere() {
