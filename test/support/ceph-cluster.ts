@@ -12,6 +12,12 @@ export const HAS_CEPH = locate('ceph-osd') !== undefined && locate('rbd') !== un
 
 if (!HAS_CEPH) console.warn('Skipped: tests on RBD, since Ceph is not installed. Run: npm run setup')
 
+/**
+ * For tests that call a driver themselves: what the product would try again, since a cluster of one OSD had no time for it, fails them. They are
+ * tried a second time, and the report says which.
+ */
+export const TRIED_TWICE = { retry: 1 }
+
 export interface CephAccess {
   readonly confFile: string
   readonly user: string

@@ -5,7 +5,7 @@ import type { BackupPool, PoolWrite } from '../../../drivers/backups/pool.ts'
 import { openRbdBackupPool } from '../../../drivers/backups/rbd/rbd-backup-pool.ts'
 import type { VolumeDriver } from '../../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
-import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph } from '../../support/ceph-cluster.ts'
+import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { newSnapshot, write } from '../volumes/contract-steps.ts'
 import { bytesOf, firstDifference, type Pattern, readAll } from '../volumes/device-bytes.ts'
 
@@ -18,7 +18,7 @@ beforeAll(async () => {
   if (HAS_CEPH) await sharedCeph()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('on a real cluster', () => {
+describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
   test('each backup holds what its snapshot held, also when those before and after it are deleted', async () => {
     const series = await Series.start()
     const one = await series.backUp(FIRST)

@@ -7,7 +7,7 @@ import { openWriter } from '../../../block-io/writer.ts'
 import { MiB } from '../../../domain/sizes.ts'
 import type { DerivedImages, Draft, ImageStore } from '../../../drivers/images/driver.ts'
 import { openImageStore } from '../../../drivers/images/registry.ts'
-import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph } from '../../support/ceph-cluster.ts'
+import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { pseudoRandom } from '../../support/small-images.ts'
 
 const SIZE = 8 * MiB
@@ -17,7 +17,7 @@ beforeAll(async () => {
   if (HAS_CEPH) await sharedCeph()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('what is derived from an image', () => {
+describe.runIf(HAS_CEPH)('what is derived from an image', TRIED_TWICE, () => {
   test('the first draft that is published is what is cloned, and the others are gone', async () => {
     const { store, derived, spec, imageId } = await imageHere()
     expect(await derived.cloneSource(imageId)).toBeUndefined()

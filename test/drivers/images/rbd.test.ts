@@ -5,14 +5,14 @@ import { Readable } from 'node:stream'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MiB } from '../../../domain/sizes.ts'
 import { openImageStore } from '../../../drivers/images/registry.ts'
-import { HAS_CEPH, newRbdConfig, sharedCeph } from '../../support/ceph-cluster.ts'
+import { HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { describeImageStore } from './contract.ts'
 
 beforeAll(async () => {
   if (HAS_CEPH) await sharedCeph()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('RBD', () => {
+describe.runIf(HAS_CEPH)('RBD', TRIED_TWICE, () => {
   describeImageStore('the RBD store', async () => openImageStore(await newRbdConfig('images')))
 
   test('an upload whose program was killed leaves nothing, and nobody waits until the cluster has noticed', async () => {

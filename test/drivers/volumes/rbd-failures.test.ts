@@ -11,7 +11,7 @@ import type { VolumeDriver } from '../../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
 import type { RbdConfig } from '../../../drivers/volumes/rbd/place.ts'
 import { checkBlocklist } from '../../support/ceph-blocklist.ts'
-import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph } from '../../support/ceph-cluster.ts'
+import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import {
   EARLY,
@@ -29,7 +29,7 @@ beforeAll(async () => {
   if (HAS_CEPH) await sharedCeph()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('on a real cluster', () => {
+describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
   test('a writer that was cut off cannot write any more once its successor has begun', async () => {
     const { driver, spec } = await openHere()
     const volumeId = await newVolume(driver)

@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { MiB } from '../../../domain/sizes.ts'
 import type { FlattenRequest, VolumeDriver } from '../../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
-import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph } from '../../support/ceph-cluster.ts'
+import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { startStorageDaemonGuest } from '../../support/storage-daemon-guest.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { SLOT_BYTES, SLOTS, writesIn } from '../../support/write-log.ts'
@@ -28,7 +28,7 @@ beforeAll(async () => {
   if (HAS_CEPH) await sharedCeph()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('on a real cluster', () => {
+describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
   test('a flattened clone and its snapshots need nothing else, and flattening it again is nothing to do', async () => {
     const { driver, spec } = await openHere()
     const { volumeId, ref } = await volumeWithSnapshot(driver)

@@ -8,7 +8,7 @@ import { MiB } from '../../../domain/sizes.ts'
 import { openImageStore } from '../../../drivers/images/registry.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
 import { type CephCluster, startCephCluster } from '../../../scripts/ceph/cluster.ts'
-import { configOf, HAS_CEPH, isFull, newPlaceIn, setQuota } from '../../support/ceph-cluster.ts'
+import { configOf, HAS_CEPH, isFull, newPlaceIn, setQuota, TRIED_TWICE } from '../../support/ceph-cluster.ts'
 import { EARLY, expectVolume, LATE, newVolume, SIZE, write } from './contract-steps.ts'
 import { bytesOf } from './device-bytes.ts'
 
@@ -20,7 +20,7 @@ beforeAll(async () => {
   return () => cluster.stop()
 }, 300_000)
 
-describe.runIf(HAS_CEPH)('on a real cluster', () => {
+describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
   test('while an OSD is down writes and calls wait, and go on when it is back', async () => {
     const driver = await openHere()
     const volumeId = await newVolume(driver)
