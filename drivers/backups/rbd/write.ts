@@ -15,8 +15,8 @@ import { cleanAt, HEAD, writing } from './head.ts'
 import { backupImage, backupSnapshot } from './names.ts'
 
 /**
- * No map of objects: where a rollback is killed, Ceph 16.2 has changed the map before the objects, and the next one skips what the map
- * says.
+ * No map of objects: a flattening that is killed loses what is on the map and not yet there (docs/rbd.md), and a rollback that is killed
+ * may; that was not tried out.
  */
 const FEATURES = 'layering,exclusive-lock'
 
