@@ -18,6 +18,7 @@ import { authenticateCallers } from './identity/authenticate.ts'
 import { keystoneRoutes } from './keystone/routes.ts'
 import { nativeRoutes } from './native/routes.ts'
 import { OPENAPI_OPTIONS } from './openapi.ts'
+import { endSilentConnections } from './silent-connections.ts'
 import { EventBell } from './streams/event-bell.ts'
 import { answerUnknownRoutes } from './unknown-route.ts'
 
@@ -50,6 +51,7 @@ export function createApi(deps: ApiDependencies): FastifyInstance {
   answerUnknownRoutes(app)
   logRequests(app)
   authenticateCallers(app, deps)
+  endSilentConnections(app, closing.signal)
   app.addHook('preClose', async () =>
     closing.abort(new HttpError(503, 'closing', 'The service is being stopped.')),
   )

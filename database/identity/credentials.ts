@@ -26,7 +26,7 @@ export interface NewCredential {
 /** Its secret is told once. Throws RequestError 409 when the user has one of this name, or too many. */
 export async function createCredential(
   database: Database,
-  { secret = randomBytes(IDENTITY_LIMITS.tokenBytes).toString('base64url'), ...credential }: NewCredential,
+  { secret = randomBytes(IDENTITY_LIMITS.tokenBytes).toString('hex'), ...credential }: NewCredential,
 ): Promise<{ secret: string; row: CredentialRow }> {
   const row: CredentialRow = {
     ...credential,

@@ -20,7 +20,8 @@ export interface NewToken {
 /** A token, which is told once and kept as a hash. */
 export async function issueToken(tx: Tx, token: NewToken): Promise<{ secret: string; row: TokenRow }> {
   const { userId, scope, applicationCredentialId, methods, parent } = token
-  const secret = randomBytes(IDENTITY_LIMITS.tokenBytes).toString('base64url')
+  // Digits and letters: `openstack token revoke` takes a token that begins with a dash for an option.
+  const secret = randomBytes(IDENTITY_LIMITS.tokenBytes).toString('hex')
   const nowMs = Date.now()
   const auditIds = [randomBytes(16).toString('base64url'), ...parsed(parent?.auditIds).slice(-1)]
   const row: TokenRow = {

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { get, type IncomingMessage } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { EventBell } from '../../api/streams/event-bell.ts'
 import { pruneEvents } from '../../database/events/prune.ts'
+import type { Database } from '../../database/open.ts'
 import { LIMITS } from '../../domain/limits.ts'
 import { MiB } from '../../domain/sizes.ts'
 import { VolflowClient } from '../../sdk/client.ts'
@@ -107,34 +108,10 @@ test('A watcher of one operation that comes back is not told again what it knows
 })
 
 test('A client that takes nothing is cut off, and the others go on', async () => {
-  const { url, client, database } = await apiWith(1)
-  const message = 'x'.repeat(LIMITS.eventMessageLengthMax)
-  const { operation } = (await client.listEvents()).items[0] ?? {}
-  const sample = {
-    projectId: 'default',
-    operationId: operation?.id ?? '',
-    resourceId: '',
-    type: 'ended',
-  } as const
-  const payload = JSON.stringify({ errorCode: 'x', errorMessage: message })
-  const createdAt = new Date().toISOString()
+  const { url, client, database, operations } = await apiWith(1)
   const count = 8_000
-  await database.transaction().execute(async (tx) => {
-    for (let id = 4; id < 4 + count; id += 1) {
-      await tx
-        .insertInto('events')
-        .values({ id, ...sample, payload, createdAt })
-        .execute()
-    }
-    await tx
-      .updateTable('eventLog')
-      .set({ lastId: 3 + count })
-      .execute()
-  })
-  const { hostname, port } = new URL(url)
-  const socket = connect(Number(port), hostname)
-  socket.write(`GET /operations/v1/events/stream?after=0 HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
-  await once(socket, 'readable')
+  await addLongEvents(database, operations[0]?.id ?? '', count)
+  const socket = await watchWithoutReading(url)
   const startedMs = performance.now()
   expect(await readUntil(client.followEvents({ after: 0 }), 3 + count)).toHaveLength(3 + count)
   // It notices only when it reads on: what was in the buffers on the way, and then the end.
@@ -144,8 +121,19 @@ test('A client that takes nothing is cut off, and the others go on', async () =>
   let bytes = 0
   socket.on('data', (data) => (bytes += data.length)).on('error', () => {})
   await once(socket, 'close')
-  expect(bytes).toBeLessThan((count * message.length) / 2)
+  expect(bytes).toBeLessThan((count * LIMITS.eventMessageLengthMax) / 2)
 }, 60_000)
+
+test('A service that stops waits for no client that takes nothing, and for none that says nothing', async () => {
+  const { url, app, database, operations } = await apiWith(1)
+  await addLongEvents(database, operations[0]?.id ?? '', 8_000)
+  const stalled = await watchWithoutReading(url)
+  const silent = connect(Number(new URL(url).port), '127.0.0.1')
+  await once(silent, 'connect')
+  await app.close()
+  stalled.destroy()
+  expect((await once(silent, 'close'))[0]).toBe(false)
+}, 30_000)
 
 test('Only so many may watch at a time', async () => {
   const { database } = await startApi()
@@ -158,6 +146,34 @@ test('Only so many may watch at a time', async () => {
   watchings.push(bell.watch(() => true))
   for (const watching of watchings) watching.stop()
 })
+
+/** Events with messages as long as they may be, after the three of the first operation. */
+async function addLongEvents(database: Database, operationId: string, count: number): Promise<void> {
+  const sample = { projectId: 'default', operationId, resourceId: '', type: 'ended' } as const
+  const errorMessage = 'x'.repeat(LIMITS.eventMessageLengthMax)
+  const payload = JSON.stringify({ errorCode: 'x', errorMessage })
+  const createdAt = new Date().toISOString()
+  await database.transaction().execute(async (tx) => {
+    for (let id = 4; id < 4 + count; id += 1) {
+      await tx
+        .insertInto('events')
+        .values({ id, ...sample, payload, createdAt })
+        .execute()
+    }
+    await tx
+      .updateTable('eventLog')
+      .set({ lastId: 3 + count })
+      .execute()
+  })
+}
+
+async function watchWithoutReading(url: string): Promise<Socket> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write(`GET /operations/v1/events/stream?after=0 HTTP/1.1\r\nHost: ${hostname}\r\n\r\n`)
+  await once(socket, 'readable')
+  return socket
+}
 
 /** An API that has run so many operations. */
 async function apiWith(count: number) {

@@ -32,7 +32,7 @@ export async function makeFirstAdministrator(config: Config, database: Database)
 }
 
 export function generatePassword(): string {
-  return randomBytes(IDENTITY_LIMITS.generatedPasswordBytes).toString('base64url')
+  return randomBytes(IDENTITY_LIMITS.generatedPasswordBytes).toString('hex')
 }
 
 function authUrl({ api }: Config): string {
