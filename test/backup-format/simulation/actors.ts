@@ -176,11 +176,14 @@ function newVolume({ random }: World): Buffer {
 }
 
 /** Some chunks have other bytes, and now and then it has grown. */
-function changed({ random }: World, volume: Buffer): Buffer {
+function changed({ random, isDiscarding }: World, volume: Buffer): Buffer {
   const grown = random.chance(0.2) ? [volume, Buffer.alloc(SHAPE.chunkBytes)] : [volume]
   const next = Buffer.concat(grown)
   for (let at = 0; at < next.length; at += SHAPE.chunkBytes)
-    if (random.chance(0.3)) next.fill(random.below(CHUNK_KINDS), at, at + SHAPE.chunkBytes)
+    if (random.chance(0.3)) {
+      const kind = isDiscarding && random.chance(0.7) ? 0 : random.below(CHUNK_KINDS)
+      next.fill(kind, at, at + SHAPE.chunkBytes)
+    }
   return next
 }
 

@@ -9,6 +9,7 @@ export async function firstCaught(mutation: Mutation, limit: number): Promise<nu
     to: limit,
     threads: 1,
     sealed: false,
+    courses: mutation.courses ?? 'all',
     mutation,
     onOutcome: ({ seed, violation }) => {
       if (violation !== undefined) first = Math.min(first, seed)

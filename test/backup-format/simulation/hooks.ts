@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { type Mutation, mutated } from './mutations.ts'
+import type { Courses } from './courses.ts'
 
 const UNDER_SIMULATION = new URL('../../../backup-format/', import.meta.url).href
 const SEEDED_CRYPTO = new URL('./seeded-crypto.ts', import.meta.url).href
@@ -12,11 +13,12 @@ const CLEAR_ENVELOPE = new URL('./clear-envelope.ts', import.meta.url).href
 export interface Loading {
   /** With compression and encryption as they are; ten times slower. */
   readonly sealed: boolean
+  readonly courses: Courses
   readonly mutation?: Mutation | undefined
 }
 
 /** Must be called before anything of backup-format is loaded in this thread. */
-export function loadUnderSimulation({ sealed, mutation }: Loading): void {
+export function loadUnderSimulation({ sealed, mutation }: Omit<Loading, 'courses'>): void {
   const replacements = new Map([
     ['node:crypto', SEEDED_CRYPTO],
     ['../domain/limits.ts', SMALL_LIMITS],

@@ -1,9 +1,10 @@
-/** `npm run simulate -- --seeds N [--from SEED] [--threads N] [--sealed] [--mutation NAME] [--json]`: exit code 1 for a violation. */
+/** `npm run simulate -- --seeds N [--from SEED] [--threads N] [--sealed] [--courses all|damaged|discarding] [--mutation NAME] [--json]`: exit code 1 for a violation. */
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { MUTATIONS } from './mutations.ts'
 import { runSeeds } from './run-seeds.ts'
 import type { Outcome } from './simulate.ts'
+import { COURSES } from './courses.ts'
 
 const REPORT_MS = 5_000
 
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     from: { type: 'string', default: '1' },
     threads: { type: 'string', default: `${availableParallelism()}` },
     sealed: { type: 'boolean', default: false },
+    courses: { type: 'string' },
     mutation: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
@@ -28,6 +30,10 @@ async function main(): Promise<number> {
     throw new Error(
       `Expected a mutation (${MUTATIONS.map(({ name }) => name).join(', ')}), got ${values.mutation}`,
     )
+  const wanted = values.courses ?? mutation?.courses ?? 'all'
+  const courses = COURSES.find((name) => name === wanted)
+  if (courses === undefined)
+    throw new Error(`Expected --courses to be one of ${COURSES.join(', ')}, got ${wanted}`)
   const startedAtMs = performance.now()
   const totals: Record<string, number> = {}
   let done = 0
@@ -42,7 +48,7 @@ async function main(): Promise<number> {
     report(outcome.seed, outcome.violation)
   }
   try {
-    await runSeeds({ from, to: from + seeds, threads, sealed: values.sealed, mutation, onOutcome })
+    await runSeeds({ from, to: from + seeds, threads, sealed: values.sealed, courses, mutation, onOutcome })
   } finally {
     clearInterval(timer)
   }

@@ -1,10 +1,12 @@
+import type { Courses } from './courses.ts'
+
 /** The rules of the protocol, each taken out by editing the code as it is loaded. */
 export interface Mutation {
   readonly name: string
   /** What the rule says. */
   readonly rule: string
-  /** Harm is so rare that a test of its own shows the rule. */
-  readonly shownBy?: string
+  /** In which harm is seen soon enough; left out: all. */
+  readonly courses?: Courses
   /** `from` must be in the file once. */
   readonly edits: readonly { readonly file: string; readonly from: string; readonly to: string }[]
 }
@@ -46,7 +48,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'condemned-pages-used',
     rule: "a condemned page of the parent's counts as absent",
-    shownBy: 'test/backup-format/condemned-parent.test.ts',
+    courses: 'discarding',
     edits: [
       {
         file: 'upload-parent.ts',
@@ -160,9 +162,10 @@ export const MUTATIONS: readonly Mutation[] = [
   )`,
         to: `{ version: 1, epoch, phase: 'condemned', run, lists: [], job },
     marking.version,
-  ).then((early) =>
-    early && replaceState(repository, { ...early.value, lists: lists.refs }, early.version),
-  )`,
+  ).then(async (early) => {
+    for (const { key } of lists.refs) await repository.target.get(key)
+    return early && replaceState(repository, { ...early.value, lists: lists.refs }, early.version)
+  })`,
       },
     ],
   },
@@ -246,6 +249,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'known-damage-reused',
     rule: 'a chunk of the parent’s that is known to be damaged is read, even where nothing changed',
+    courses: 'damaged',
     edits: [
       {
         file: 'upload-parent.ts',
@@ -268,11 +272,13 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'healed-page-trusted',
     rule: 'the chunks of a page that was damaged are looked at before it is called good',
+    courses: 'damaged',
     edits: [{ file: 'verify.ts', from: 'wasHidden || this.', to: 'this.' }],
   },
   {
     name: 'page-marker-goes-early',
     rule: 'the marker of a page stays until its chunks were looked at',
+    courses: 'damaged',
     edits: [
       {
         file: 'quarantine.ts',
@@ -284,6 +290,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: 'marker-before-heal',
     rule: 'the marker goes after the object was stored anew',
+    courses: 'damaged',
     edits: [
       {
         file: 'quarantine.ts',

@@ -24,8 +24,10 @@ export async function runSeeds(request: SeedRequest): Promise<void> {
     return { from, to: next }
   }
   const serve = async (): Promise<void> => {
-    const { sealed, mutation } = request
-    const thread = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { sealed, mutation } })
+    const { sealed, courses, mutation } = request
+    const thread = new Worker(new URL('./worker.ts', import.meta.url), {
+      workerData: { sealed, courses, mutation },
+    })
     try {
       for (let range = take(); range !== undefined; range = take()) {
         thread.postMessage(range)

@@ -5,6 +5,7 @@ import { collector, deleter, reaper, SHAPE, writer } from './actors.ts'
 import { comeToRest, damager, verifier } from './healers.ts'
 import { reseed } from './seeded-crypto.ts'
 import { Store } from './store.ts'
+import type { Courses } from './courses.ts'
 import { type Initial, type Totals, World } from './world.ts'
 
 const WRITERS = 4
@@ -20,7 +21,7 @@ export interface Simulation {
 }
 
 /** The empty repository is made once: its keys are derived slowly, on purpose. */
-export async function createSimulation(): Promise<Simulation> {
+export async function createSimulation(courses: Courses): Promise<Simulation> {
   reseed(0)
   const target = new MemoryTarget()
   const repository = await createOrOpenRepository(target, keyring(), SHAPE)
@@ -28,12 +29,13 @@ export async function createSimulation(): Promise<Simulation> {
   const domain = await repository.domain(DOMAIN)
   const store = new Store()
   for (const [key, bytes] of target.objects) store.putIfAbsent(key, bytes)
-  return { run: (seed) => simulate(seed, { store, repository, domain }) }
+  const initial = { store, repository, domain }
+  return { run: (seed) => simulate(seed, initial, courses) }
 }
 
-async function simulate(seed: number, initial: Initial): Promise<Outcome> {
+async function simulate(seed: number, initial: Initial, courses: Courses): Promise<Outcome> {
   reseed(seed)
-  const world = new World(seed, initial)
+  const world = new World(seed, initial, courses)
   try {
     const check = () => world.oracle.check()
     await world.scheduler.run(Promise.all(startActors(world)), check)

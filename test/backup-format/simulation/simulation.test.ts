@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest'
 import { firstCaught } from './first-caught.ts'
 import { mutated, MUTATIONS } from './mutations.ts'
 import { runSeeds } from './run-seeds.ts'
+import type { Courses } from './courses.ts'
 import type { Outcome } from './simulate.ts'
+import type { SeedRange } from './worker.ts'
 
 const SEEDS = Number(process.env['VOLFLOW_SIMULATION_SEEDS'] ?? 2000)
 const FROM = Number(process.env['VOLFLOW_SIMULATION_FROM'] ?? 1)
@@ -27,6 +29,14 @@ describe('writers, deleters, collectors, verifiers and a reaper that crash, slee
       for (const name of ['damages', 'heals']) expect(totals[name], name).toBeGreaterThan(SEEDS / 4)
     },
     10 * MINUTES,
+  )
+
+  it.each(['damaged', 'discarding'] as const)(
+    'do so where events are %s',
+    async (courses) => {
+      expect(await violationsIn({ from: FROM, to: FROM + SEEDS / 10, courses })).toEqual([])
+    },
+    5 * MINUTES,
   )
 
   it('do so where something was lost or leaked once', async () => {
@@ -85,15 +95,13 @@ describe('writers, deleters, collectors, verifiers and a reaper that crash, slee
 })
 
 async function violationsIn(
-  { from, to, sealed = false, threads = 2 }: { from: number; to: number; sealed?: boolean; threads?: number },
+  range: SeedRange & { sealed?: boolean; courses?: Courses; threads?: number },
   onOutcome: (outcome: Outcome) => void = () => {},
 ): Promise<string[]> {
   const violations: string[] = []
   await runSeeds({
-    from,
-    to,
-    threads,
-    sealed,
+    ...{ threads: 2, sealed: false, courses: 'all' },
+    ...range,
     onOutcome: (outcome) => {
       onOutcome(outcome)
       const { seed, violation } = outcome

@@ -11,9 +11,10 @@ export interface SeedRange {
 
 // Being overtaken is an error that happens thousands of times a second; nobody looks at its stack.
 Error.stackTraceLimit = 0
-loadUnderSimulation(workerData as Loading)
+const loading = workerData as Loading
+loadUnderSimulation(loading)
 const { createSimulation } = await import('./simulate.ts')
-const simulation = await createSimulation()
+const simulation = await createSimulation(loading.courses)
 
 parentPort?.on('message', ({ from, to }: SeedRange) => void run(from, to))
 

@@ -1,5 +1,6 @@
 /** One seed: writers, deleters, collectors and a reaper over one repository, the real engine below each of them. */
 import type { Domain, Repository } from '../../../backup-format/repository.ts'
+import type { Courses } from './courses.ts'
 import { Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import { Process, type ProcessTemper, RELIABLE, Scheduler } from './scheduler.ts'
@@ -61,9 +62,10 @@ export class World {
   readonly #weather: Weather
   /** Objects that will be lost or altered; most courses of events have none. */
   readonly damages: number
+  readonly isDiscarding: boolean
   writersLeft = 0
 
-  constructor(seed: number, initial: Initial) {
+  constructor(seed: number, initial: Initial, courses: Courses) {
     const random = new Random(seed)
     this.random = random
     this.scheduler = new Scheduler(random)
@@ -74,7 +76,10 @@ export class World {
     this.#store.observer = this.oracle
     // Of its own: where nothing is damaged, the course of events is the same as without this choice.
     const fate = new Random(seed ^ 0x5bd1e995)
-    this.damages = fate.chance(DAMAGE_PROBABILITY) ? 1 + fate.below(DAMAGES_MAX) : 0
+    this.damages = fate.chance(courses === 'damaged' ? 1 : DAMAGE_PROBABILITY)
+      ? 1 + fate.below(DAMAGES_MAX)
+      : 0
+    this.isDiscarding = courses === 'discarding'
     this.oracle.mayHeal = this.damages > 0
     this.#weather = {
       crashProbability: random.pick(CRASHES) ?? 0,
