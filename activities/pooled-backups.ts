@@ -1,11 +1,11 @@
 /** Backups that are snapshots in a pool of the volumes' cluster, where the operations are the same as for our own. */
-import { copyDevice } from '../block-io/copy.ts'
 import { readBackupRow } from '../database/cinder-backups.ts'
 import { DriverError } from '../domain/errors.ts'
 import type { OperationSpecs } from '../domain/operations.ts'
 import type { OperationResult } from '../domain/progress.ts'
 import type { BackupPool, BackupRef } from '../drivers/backups/pool.ts'
 import type { RunningAttempt } from './attempt.ts'
+import { copyInto, using } from './copy-bytes.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 
 export interface PooledKey {
@@ -73,8 +73,8 @@ export async function commitToPool(deps: ActivityDependencies, key: PooledKey): 
 }
 
 /**
- * Into a volume of zeroes that the operation made. In the same cluster it becomes a clone, which then gets all bytes: the cluster's own
- * way is the fastest, and cannot be held up. So under a rate limit, and elsewhere, they pass through us.
+ * Into a volume of zeroes that the operation made. In the same cluster the cluster's own way is the fastest, and can neither be held up nor
+ * go on where it was killed. So under a rate limit, elsewhere, and once an attempt has come to nothing, the bytes pass through us.
  */
 export async function downloadFromPool(
   deps: ActivityDependencies,
@@ -86,65 +86,19 @@ export async function downloadFromPool(
   const pool = poolOf(deps, input)
   const ref = await refOf(deps, input)
   const { sizeBytes } = input
-  // A clone that could not be made independent would not be a volume of its own.
-  const mayClone = driver.flattenVolume !== undefined && !attempt.isLimited
-  const cloned = mayClone
-    ? await driver.cloneImage?.({ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes })
-    : undefined
-  const copied =
-    cloned === undefined ? await copyFromPool(deps, input, { pool, ref, volumeId }, attempt) : undefined
-  const before = copied ?? attempt.movedBytesBefore
-  // Also after a copy: an earlier attempt may have begun with a clone.
-  await driver.flattenVolume?.({
-    volumeId,
-    signal: attempt.signal,
-    onProgress: (doneBytes) => {
-      const movedBytes = Math.max(before, doneBytes)
-      attempt.progress({ phase: 'flattening', doneBytes: movedBytes, totalBytes: sizeBytes, movedBytes })
-    },
-    onCheckpoint: async (bytes) => {
-      if (cloned !== undefined && bytes > attempt.resumeFromBytes) await attempt.checkpoint(bytes)
-    },
-  })
-  return copied === undefined
-    ? { path: 'clone-flatten', movedBytes: sizeBytes }
-    : { path: 'copy', movedBytes: copied }
-}
-
-async function copyFromPool(
-  deps: ActivityDependencies,
-  { backend, sizeBytes }: { readonly backend: string; readonly sizeBytes: number },
-  { pool, ref, volumeId }: { pool: BackupPool; ref: BackupRef; volumeId: string },
-  attempt: RunningAttempt,
-): Promise<number> {
-  const driver = place(deps.backends, 'backend', backend)
+  if (driver.copyImage !== undefined && !attempt.isLimited && attempt.movedBytesBefore === 0) {
+    const copied = await driver.copyImage({
+      ...{ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes, signal: attempt.signal },
+      onProgress: (doneBytes) =>
+        attempt.progress({ phase: 'copying', doneBytes, totalBytes: sizeBytes, movedBytes: doneBytes }),
+    })
+    if (copied) return { path: 'cluster-copy', movedBytes: sizeBytes }
+  }
   if (attempt.resumeFromBytes === 0) {
-    // An earlier attempt may have been about to make a clone of it.
+    // An earlier attempt may have left a part of it that cannot be told from the whole.
     await driver.deleteVolume({ volumeId })
     await driver.createVolume({ volumeId, sizeBytes })
   }
   const source = await pool.openBackup(ref)
-  const target = await driver.openVolume({ volumeId, access: 'write' })
-  const [before, totalBytes] = [attempt.movedBytesBefore, source.sizeBytes]
-  try {
-    const { movedBytes } = await copyDevice({
-      ...{ source, target, lengthBytes: totalBytes },
-      startOffset: Math.min(attempt.resumeFromBytes, totalBytes),
-      // Only these bytes were ever written to it.
-      targetIsZero: true,
-      socketDirectory: deps.runFolder,
-      signal: attempt.signal,
-      onProgress: (progress) =>
-        attempt.progress({
-          ...{ phase: 'downloading', totalBytes, doneBytes: progress.doneBytes },
-          movedBytes: before + progress.movedBytes,
-        }),
-      onCheckpoint: (bytes) => attempt.checkpoint(bytes),
-      pace: (bytes) => attempt.pace(bytes),
-    })
-    return before + movedBytes
-  } finally {
-    await target.close()
-    await source.close()
-  }
+  return using(source, () => copyInto(deps, { backend: input.backend, volumeId }, source, 'copy', attempt))
 }

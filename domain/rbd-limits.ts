@@ -10,6 +10,8 @@ export const RBD_LIMITS = {
   rbdFlattenMs: 24 * 3_600_000,
   /** How often it is asked how far it is: each question starts a program. */
   rbdFlattenPollMs: 1_500,
+  /** How often it is looked whether a copy that was begun can be marked as ours. */
+  rbdMarkPollMs: 100,
   /** The cluster forgets a client that does not answer after 30 s. */
   rbdWatchMs: 35_000,
   /** A monitor that does not answer by then is away; Ceph itself would wait for five minutes. */

@@ -14,6 +14,8 @@ import { Installation } from './installation.ts'
 import { ended, killWorkerOf, MiB, until } from './steps.ts'
 
 const SIZE_BYTES = 64 * MiB
+/** Some seconds for a cluster of one OSD. */
+const LARGE_BYTES = 512 * MiB
 const TARGET = 'pool'
 
 beforeAll(async () => {
@@ -46,7 +48,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
       installation,
       client.createVolume({ backupId: next.resourceId, backend: 'rbd' }),
     )
-    expect(restored.result).toMatchObject({ path: 'clone-flatten' })
+    expect(restored.result).toMatchObject({ path: 'cluster-copy' })
     expect(await scene.hash(restored.resourceId)).toBe(second)
     const inFiles = await ended(
       installation,
@@ -59,7 +61,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
 
     await ended(installation, client.deleteBackup(next.resourceId))
     const into = await ended(installation, client.restoreBackup(full.resourceId, { volumeId }))
-    expect(into.result).toMatchObject({ path: 'clone-flatten' })
+    expect(into.result).toMatchObject({ path: 'cluster-copy' })
     expect(await scene.hash(volumeId)).toBe(first)
     const back = await ended(installation, client.restoreBackup(last.resourceId, { volumeId }))
     expect(back.result).toMatchObject({ path: 'snapshot', movedBytes: 0 })
@@ -110,6 +112,25 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await limit(null)
     await scene.expectClean()
   }, 600_000)
+
+  test('what the cluster was about to copy passes through us when it is killed', async () => {
+    await using scene = await Scene.start()
+    const { client, installation } = scene
+    const volumeId = await scene.newVolume(LARGE_BYTES)
+    const hash = await scene.change(volumeId, { byte: 1, offset: 0, length: LARGE_BYTES })
+    const { resourceId: backupId } = await ended(
+      installation,
+      client.createBackup({ volumeId, target: TARGET }),
+    )
+    const killed = await scene.begun(client.createVolume({ backupId, backend: 'rbd' }))
+    await killWorkerOf(installation, killed)
+    expect((await ended(installation, killed)).result).toMatchObject({ path: 'copy' })
+    expect(await scene.hash(killed.resourceId)).toBe(hash)
+    const cancelled = await scene.begun(client.createVolume({ backupId, backend: 'rbd' }))
+    await client.cancelOperation(cancelled.id)
+    await ended(installation, cancelled, 'cancelled')
+    await scene.expectClean()
+  }, 600_000)
 })
 
 /** An installation with a backend and a target in one cluster. */
@@ -135,10 +156,10 @@ class Scene implements AsyncDisposable {
     return this.installation.client
   }
 
-  async newVolume(): Promise<string> {
+  async newVolume(sizeBytes = SIZE_BYTES): Promise<string> {
     const { resourceId } = await ended(
       this.installation,
-      this.client.createVolume({ sizeBytes: SIZE_BYTES, backend: 'rbd' }),
+      this.client.createVolume({ sizeBytes, backend: 'rbd' }),
     )
     return resourceId
   }

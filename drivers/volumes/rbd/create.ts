@@ -9,7 +9,7 @@ import { snapshotName, volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
 import { claimImage, fenceWriter } from './writers.ts'
 
-/** A clone that was begun is told from one that is complete: it could be read as zeroes, or its parent could be removed under it. */
+/** What was begun is told from what is complete: a clone could be read as zeroes, or its parent be removed under it; a copy is a part. */
 const READY = 'volflow.ready'
 
 interface NewVolume {
@@ -106,13 +106,21 @@ async function cloneInto(
 ): Promise<void> {
   const clone = () => rbd(place, ['clone', ...layoutOf(place), from, specOf(place, image)])
   if (!(await unlessThere(clone()))) {
-    if ((await markOf(place, image, READY)) !== undefined) return
+    if (await isReady(place, image)) return
     // One that was killed while it wrote it counts as somebody who has it open.
     await ifThere(fenceWriter(place, image))
     await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
     await clone()
   }
   if (sizeBytes > fromBytes) await resize(place, image, sizeBytes)
+  await setReady(place, image)
+}
+
+export async function isReady(place: RbdPlace, image: string): Promise<boolean> {
+  return (await markOf(place, image, READY)) !== undefined
+}
+
+export async function setReady(place: RbdPlace, image: string): Promise<void> {
   await setMark(place, image, READY, 'yes')
 }
 

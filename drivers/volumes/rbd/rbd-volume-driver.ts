@@ -4,6 +4,7 @@ import { type GuestPlace, nodeNameOf } from '../guest.ts'
 import { changedRanges } from './changed-ranges.ts'
 import { hasStatus, rbd, STATUS } from './commands.ts'
 import { connectionInfoOf } from './connection.ts'
+import { copyStoredImage } from './copy.ts'
 import { cloneSnapshot, cloneStoredImage, createVolume, extendVolume, reachesImage } from './create.ts'
 import { exportDiff } from './export-diff.ts'
 import { flattenVolume } from './flatten.ts'
@@ -54,6 +55,7 @@ function volumeCalls(place: RbdPlace, guests: GuestPlace, socketDirectory: strin
     deleteVolume: ({ volumeId }) => deleteVolume(place, volumeId),
     reachesImage: (source) => reachesImage(place, source),
     cloneImage: async (clone) => ((await cloneStoredImage(place, clone)) ? { path } : undefined),
+    copyImage: (copy) => copyStoredImage(place, copy),
     extendVolume: ({ guest, ...volume }) =>
       guest === undefined ? extendVolume(place, volume) : extendOnline(place, guests, { ...volume, guest }),
     flattenVolume: (volume) => flattenVolume(place, volume),

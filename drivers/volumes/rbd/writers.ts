@@ -92,6 +92,11 @@ export async function recordedWhile<T>(place: RbdPlace, image: string, run: () =
   }
 }
 
+/** For a program of ours that made the image and has it open: whoever has is the writer. */
+export function markWriting(place: RbdPlace, image: string): Promise<void> {
+  return setMark(place, image, WRITER, OPENING)
+}
+
 export function forgetWriter(place: RbdPlace, image: string): Promise<void> {
   return removeMark(place, image, WRITER)
 }

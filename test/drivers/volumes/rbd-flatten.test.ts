@@ -1,11 +1,11 @@
 /** Flattening in a cluster: stopped and killed in the middle, and while a guest writes. */
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { MiB } from '../../../domain/sizes.ts'
 import type { FlattenRequest, VolumeDriver } from '../../../drivers/volumes/driver.ts'
 import { openVolumeDriver } from '../../../drivers/volumes/registry.ts'
 import { asCephAdmin, HAS_CEPH, newRbdConfig, sharedCeph, TRIED_TWICE } from '../../support/ceph-cluster.ts'
+import { killRbd } from '../../support/kill-rbd.ts'
 import { startStorageDaemonGuest } from '../../support/storage-daemon-guest.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { SLOT_BYTES, SLOTS, writesIn } from '../../support/write-log.ts'
@@ -62,7 +62,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
     const killed = flatten(driver, clone, {
       onProgress: (bytes) => {
         // Found among all processes, it has gone on for a while.
-        if (seen.length === 0) void killProgram('rbd', image)
+        if (seen.length === 0) void killRbd('flatten', image)
         seen.push(bytes)
       },
     })
@@ -137,12 +137,4 @@ async function flatten(
 
 async function json(spec: string, ...command: string[]): Promise<unknown> {
   return JSON.parse(await asCephAdmin('rbd', ...command, '--format', 'json', spec))
-}
-
-async function killProgram(program: string, argument: string): Promise<void> {
-  for (const name of await readdir('/proc')) {
-    const command = await readFile(`/proc/${name}/cmdline`, 'utf8').catch(() => '')
-    if (command.startsWith(`${program}\0`) && command.includes(`flatten\0${argument}`))
-      process.kill(Number(name), 'SIGKILL')
-  }
 }

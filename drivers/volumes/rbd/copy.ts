@@ -1,0 +1,54 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
+import type { ImageCopy } from '../driver.ts'
+import { checkAtLeast, checkSize } from '../sizes.ts'
+import { clusterIdOf, hasStatus, ifThere, rbd, STATUS } from './commands.ts'
+import { isReady, layoutOf, resize, setReady } from './create.ts'
+import { rbdMeasured } from './measured.ts'
+import { volumeImage } from './names.ts'
+import { type RbdPlace, specOf } from './place.ts'
+import { fenceAll, forgetWriter, markWriting } from './writers.ts'
+
+/** `rbd cp`, which cannot go on with what it has begun: that goes. */
+export async function copyStoredImage(place: RbdPlace, copy: ImageCopy): Promise<boolean> {
+  const { source, newVolumeId, sizeBytes } = copy
+  const image = volumeImage(newVolumeId)
+  checkSize(sizeBytes)
+  checkAtLeast(sizeBytes, { what: 'image', sizeBytes: source.sizeBytes })
+  if ((await clusterIdOf(place)) !== source.clusterId) return false
+  if (await isReady(place, image)) return true
+  await fenceAll(place, image)
+  await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+  try {
+    await copyInto(place, image, copy)
+  } catch (error) {
+    if (hasStatus(error, STATUS.forbidden)) return false
+    await fenceAll(place, image).catch(() => undefined)
+    throw error
+  }
+  if (sizeBytes > source.sizeBytes) await resize(place, image, sizeBytes)
+  await setReady(place, image)
+  await forgetWriter(place, image)
+  return true
+}
+
+async function copyInto(
+  place: RbdPlace,
+  image: string,
+  { source, signal, onProgress }: ImageCopy,
+): Promise<void> {
+  const stop = new AbortController()
+  const from = specOf(source, source.image, source.snapshot)
+  const growing = { image, sizeBytes: source.sizeBytes }
+  const copying = rbdMeasured(place, ['cp', ...layoutOf(place), from, specOf(place, image)], growing, {
+    ...{ signal, onProgress },
+    onCheckpoint: () => Promise.resolve(),
+  }).finally(() => stop.abort())
+  await Promise.all([copying, markOnceThere(place, image, stop.signal)])
+}
+
+/** Who finds it without us knows whom to refuse. */
+async function markOnceThere(place: RbdPlace, image: string, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted && (await ifThere(markWriting(place, image).then(() => true))) === undefined)
+    await sleep(RBD_LIMITS.rbdMarkPollMs, undefined, { signal: stop }).catch(() => undefined)
+}
