@@ -7,7 +7,7 @@ import { startCephCluster } from '../../scripts/ceph/cluster.ts'
 import { searchPath } from '../../scripts/setup/locate.ts'
 import { checkBlocklist } from './ceph-blocklist.ts'
 import { describeCeph } from './ceph-cluster.ts'
-import { startPostgres } from './postgres-server.ts'
+import { startPostgresWithTemplate } from './postgres-template.ts'
 import { startTemporalServer } from './temporal-server.ts'
 import { listen } from '../../scripts/ports.ts'
 
@@ -34,8 +34,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     (server) => server.stop(),
   )
   const postgres = await startBroker(
-    startPostgres,
-    ({ admin }) => JSON.stringify(admin),
+    startPostgresWithTemplate,
+    ({ url, password, template }) => JSON.stringify({ url, password, template }),
     (server) => server.remove(),
   )
   const ceph = await startBroker(startCephCluster, describeCeph, async (cluster) => {

@@ -94,12 +94,13 @@ async function answers(database: PostgresDatabase): Promise<boolean> {
   )
 }
 
-/** A database of its own; `drop` breaks connections that are left. */
+/** A database of its own, empty or as `template` is; `drop` breaks connections that are left. */
 export async function makeDatabase(
   admin: PostgresDatabase,
+  template = 'template1',
 ): Promise<PostgresDatabase & { drop: () => Promise<void> }> {
   const name = `t${randomBytes(8).toString('hex')}`
-  await withClient(admin, (client) => client.query(`create database ${name}`))
+  await withClient(admin, (client) => client.query(`create database ${name} template ${template}`))
   const url = new URL(admin.url)
   url.pathname = `/${name}`
   const drop = () =>

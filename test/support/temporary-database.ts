@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { inject } from 'vitest'
 import { makeDatabase, type PostgresDatabase } from './postgres-server.ts'
+import type { PostgresTemplate } from './postgres-template.ts'
 import { ON_POSTGRES } from './postgres-wanted.ts'
 import { tempDir } from './temp-dir.ts'
 
@@ -17,10 +18,11 @@ export async function temporaryDatabasePlace(): Promise<TemporaryDatabase> {
   return { place, remove: drop }
 }
 
-/** A new database on the one PostgreSQL server of this test run. */
+/** A new database on the one PostgreSQL server of this test run. It has our tables already: making them takes longer than most tests. */
 export async function postgresDatabase(): Promise<PostgresDatabase & { drop: () => Promise<void> }> {
   const response = await fetch(inject('postgresBrokerUrl'))
   const text = await response.text()
   if (!response.ok) throw new Error(text)
-  return makeDatabase(JSON.parse(text) as PostgresDatabase)
+  const { template, ...admin } = JSON.parse(text) as PostgresTemplate
+  return makeDatabase(admin, template)
 }
