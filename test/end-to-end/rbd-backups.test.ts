@@ -1,21 +1,8 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import type { VolumeDriver } from '../../drivers/volumes/driver.ts'
-import { openVolumeDriver } from '../../drivers/volumes/registry.ts'
-import type { Operation } from '../../sdk/types.ts'
-import { expectClean } from '../checker/check.ts'
-import type { RbdPlaceToCheck } from '../checker/installation.ts'
-import { rbdSha256 } from '../checker/rbd-backend.ts'
-import { write } from '../drivers/volumes/contract-steps.ts'
-import { HAS_CEPH, newRbdPlace, sharedCeph } from '../support/ceph-cluster.ts'
-import { tempDir } from '../support/temp-dir.ts'
-import { Installation } from './installation.ts'
-import { ended, killWorkerOf, MiB, until } from './steps.ts'
+import { HAS_CEPH, sharedCeph } from '../support/ceph-cluster.ts'
+import { PoolScene } from './pool-scene.ts'
+import { ended, killWorkerOf, MiB } from './steps.ts'
 
-const SIZE_BYTES = 64 * MiB
-/** Some seconds for a cluster of one OSD. */
-const LARGE_BYTES = 512 * MiB
 const TARGET = 'pool'
 
 beforeAll(async () => {
@@ -24,7 +11,7 @@ beforeAll(async () => {
 
 describe.runIf(HAS_CEPH)('on a real cluster', () => {
   test('backups in a pool are made, verified, restored to both kinds of backends, and deleted in any order', async () => {
-    await using scene = await Scene.start()
+    await using scene = await PoolScene.start()
     const { client, installation } = scene
     const volumeId = await scene.newVolume()
     const first = await scene.change(volumeId, { byte: 1, offset: 8 * MiB, length: 20 * MiB })
@@ -72,7 +59,7 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
   }, 600_000)
 
   test('killed in the middle both go on, and cancelled there they leave nothing behind', async () => {
-    await using scene = await Scene.start()
+    await using scene = await PoolScene.start()
     const { client, installation } = scene
     const volumeId = await scene.newVolume()
     await scene.change(volumeId, { byte: 1, offset: 0, length: 48 * MiB })
@@ -112,84 +99,4 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
     await limit(null)
     await scene.expectClean()
   }, 600_000)
-
-  test('what the cluster was about to copy passes through us when it is killed', async () => {
-    await using scene = await Scene.start()
-    const { client, installation } = scene
-    const volumeId = await scene.newVolume(LARGE_BYTES)
-    const hash = await scene.change(volumeId, { byte: 1, offset: 0, length: LARGE_BYTES })
-    const { resourceId: backupId } = await ended(
-      installation,
-      client.createBackup({ volumeId, target: TARGET }),
-    )
-    const killed = await scene.begun(client.createVolume({ backupId, backend: 'rbd' }))
-    await killWorkerOf(installation, killed)
-    expect((await ended(installation, killed)).result).toMatchObject({ path: 'copy' })
-    expect(await scene.hash(killed.resourceId)).toBe(hash)
-    const cancelled = await scene.begun(client.createVolume({ backupId, backend: 'rbd' }))
-    await client.cancelOperation(cancelled.id)
-    await ended(installation, cancelled, 'cancelled')
-    await scene.expectClean()
-  }, 600_000)
 })
-
-/** An installation with a backend and a target in one cluster. */
-class Scene implements AsyncDisposable {
-  readonly installation: Installation
-  readonly #place: RbdPlaceToCheck
-  readonly #driver: VolumeDriver
-
-  private constructor(installation: Installation, place: RbdPlaceToCheck, driver: VolumeDriver) {
-    this.installation = installation
-    this.#place = place
-    this.#driver = driver
-  }
-
-  static async start(): Promise<Scene> {
-    const [rbd, rbdTarget] = [await newRbdPlace(), await newRbdPlace('backups')]
-    const ownConfFile = join(await tempDir(), 'rbd.conf')
-    const driver = await openVolumeDriver({ driver: 'rbd', ...rbd, ownConfFile })
-    return new Scene(await Installation.start({ rbd, rbdTarget }), rbd, driver)
-  }
-
-  get client() {
-    return this.installation.client
-  }
-
-  async newVolume(sizeBytes = SIZE_BYTES): Promise<string> {
-    const { resourceId } = await ended(
-      this.installation,
-      this.client.createVolume({ sizeBytes, backend: 'rbd' }),
-    )
-    return resourceId
-  }
-
-  /** Answers the hash of what it is then. */
-  async change(volumeId: string, pattern: Parameters<typeof write>[2]): Promise<string> {
-    await write(this.#driver, volumeId, pattern)
-    return this.hash(volumeId)
-  }
-
-  hash(volumeId: string): Promise<string> {
-    return rbdSha256(this.#place, `volume-${volumeId}`)
-  }
-
-  async begun(started: Promise<{ operation: Operation }>): Promise<Operation> {
-    const { operation } = await started
-    await until('some of it is moved', async () => {
-      return (await this.client.showOperation(operation.id)).movedBytes > 8 * MiB
-    })
-    return operation
-  }
-
-  /** The key of the cluster's user must be nowhere but in its own file. */
-  async expectClean(): Promise<void> {
-    const { keyringFile } = await sharedCeph()
-    const key = /key = (\S+)/.exec(await readFile(keyringFile, 'utf8'))?.[1] ?? ''
-    await expectClean(this.installation.checked({ secrets: { 'the key of the Ceph user': key } }))
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.installation[Symbol.asyncDispose]()
-  }
-}

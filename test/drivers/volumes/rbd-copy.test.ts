@@ -60,7 +60,12 @@ describe.runIf(HAS_CEPH)('on a real cluster', TRIED_TWICE, () => {
     const { driver, source } = await openHere()
     const request = { newVolumeId: randomUUID(), sizeBytes: LARGE }
     expect(await copy(driver, { ...request, source: { ...source, clusterId: randomUUID() } })).toBe(false)
-    expect(await copy(driver, { ...request, source: { ...source, pool: 'device_health_metrics', namespace: undefined } })).toBe(false)
+    expect(
+      await copy(driver, {
+        ...request,
+        source: { ...source, pool: 'device_health_metrics', namespace: undefined },
+      }),
+    ).toBe(false)
     expect((await driver.list()).volumeIds).not.toContain(request.newVolumeId)
   }, 300_000)
 })
