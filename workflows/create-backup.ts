@@ -10,7 +10,7 @@ export function createBackup(input: OperationInput) {
       if (spec.guest !== undefined) await control.letGo(spec.operationId, 'attached')
       const uploaded = await onData(spec.backend).uploadBackup(spec)
       if (spec.guest !== undefined) {
-        await onPlace('backend', spec.backend).removeSnapshot(spec)
+        if (spec.keepSnapshot !== true) await onPlace('backend', spec.backend).removeSnapshot(spec)
         await onData(spec.backend).mergeGuestLayers(spec)
       }
       return uploaded

@@ -82,10 +82,10 @@ export async function acceptBackup(
   const snapshotId = source?.id ?? randomUUID()
   const inUse = source === undefined ? await guestOf(tx, volume.id) : {}
   const volumeRole = inUse.guest === undefined ? 'volume' : 'attached'
-  // It is for the next incremental one, of which there is none in Cinder's format. In a guest it would keep layers from being merged.
+  // It is for the next incremental one, of which there is none in Cinder's format. In files it would keep a guest's layers from being merged.
   const keepSnapshot =
     source === undefined &&
-    inUse.guest === undefined &&
+    (inUse.guest === undefined || places.rbdBackends?.includes(volume.backend) === true) &&
     format !== 'cinder' &&
     places.keepingBackends?.includes(volume.backend) === true
   const artifacts: Artifact[] = [backupArtifact(target, backupId, projectId)]

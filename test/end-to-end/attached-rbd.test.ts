@@ -57,6 +57,12 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
       const restored = await ended(installation, client.createVolume({ backupId: operation.resourceId }))
       return { kept: restored.resourceId, writes: () => writesOf(`volume-${restored.resourceId}`) }
     })
+    await during(guest, async () => {
+      const next = await ended(installation, client.createBackup({ volumeId, incremental: true }))
+      expect(next.result).toMatchObject({ path: 'incremental', scan: 'changed' })
+      const restored = await ended(installation, client.createVolume({ backupId: next.resourceId }))
+      return { kept: restored.resourceId, writes: () => writesOf(`volume-${restored.resourceId}`) }
+    })
 
     await expectVolumeInUse(installation, volumeId, { imageId, snapshotId })
     // Its qemu may not resize what it exports over NBD, and says so.
