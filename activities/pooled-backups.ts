@@ -88,7 +88,7 @@ export async function downloadFromPool(
   const { sizeBytes } = input
   if (driver.copyImage !== undefined && !attempt.isLimited && attempt.movedBytesBefore === 0) {
     const copied = await driver.copyImage({
-      ...{ source: await pool.cloneSource(ref), newVolumeId: volumeId, sizeBytes, signal: attempt.signal },
+      ...{ source: await pool.copySource(ref), newVolumeId: volumeId, sizeBytes, signal: attempt.signal },
       onProgress: (doneBytes) =>
         attempt.progress({ phase: 'copying', doneBytes, totalBytes: sizeBytes, movedBytes: doneBytes }),
     })

@@ -12,6 +12,7 @@ import { withBackupReader } from './copy-source.ts'
 import { isCinder, requireLocation, withCinderStore } from './cinder-store.ts'
 import { type ActivityDependencies, place } from './dependencies.ts'
 import { importBackups } from './import-backups.ts'
+import { importFromPool } from './import-pooled.ts'
 import { isPooled } from './pooled-backups.ts'
 import { withRepository } from './repository.ts'
 import { verifyInPool } from './verify-pooled.ts'
@@ -42,11 +43,12 @@ export function createVerificationActivities(deps: ActivityDependencies) {
       }),
 
     importTarget: (input: Input<'import-target'>): Promise<OperationResult> =>
-      attempted(deps.database, input.operationId, (attempt) =>
-        withRepository(deps, input.target, (repository) =>
+      attempted(deps.database, input.operationId, (attempt) => {
+        if (isPooled(deps, input)) return importFromPool(deps, input, attempt)
+        return withRepository(deps, input.target, (repository) =>
           importBackups(deps.database, repository, { target: input.target, attempt }),
-        ),
-      ),
+        )
+      }),
   }
 }
 

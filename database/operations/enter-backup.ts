@@ -18,6 +18,8 @@ export interface FoundBackup {
   readonly storedBytes: number
   readonly createdAt: string
   readonly dataTimestamp: string
+  /** Left out: volflow's own. */
+  readonly format?: 'rbd'
 }
 
 /** Writes the row of a backup. False: there is one of this id already, which stays as it is. */

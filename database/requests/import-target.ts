@@ -1,8 +1,8 @@
 import type { Database } from '../open.ts'
 import { acceptOperation, type Actor } from '../operations/accept.ts'
 import { type Accepted, requestOnce } from '../operations/idempotency.ts'
-import { chooseRepository } from './checks.ts'
-import type { PlaceNames } from './places.ts'
+import { choosePlace } from './checks.ts'
+import { ownTargets, type PlaceNames } from './places.ts'
 
 /** Accepts the import of all backups that a target has and the database does not know. */
 export function requestImport(
@@ -11,12 +11,13 @@ export function requestImport(
   places: PlaceNames,
   wanted: string,
 ): Promise<Accepted & { replayed: boolean }> {
-  const target = chooseRepository(wanted, places, 'volflow fsck names those that the database does not know.')
+  const target = choosePlace('target', wanted, ownTargets(places))
+  const { projectId, userId } = actor
   return requestOnce(database, actor, { importTarget: target }, async (tx) => {
     const operationId = await acceptOperation(tx, {
       actor,
       kind: 'import-target',
-      spec: { target },
+      spec: { target, projectId, userId },
       resources: { target },
       primary: 'target',
     })

@@ -1,6 +1,5 @@
 import type { OpenDevice } from '../../block-io/device.ts'
-import type { CloneSource } from '../images/driver.ts'
-import type { DiffExport } from '../volumes/driver.ts'
+import type { CopySource, DiffExport } from '../volumes/driver.ts'
 
 export interface BackupRef {
   readonly backupId: string
@@ -32,6 +31,12 @@ export interface PooledBackup {
   readonly madeAtMs: number
 }
 
+/** Also one that Cinder's Ceph driver wrote. */
+export interface FoundInPool extends PooledBackup {
+  readonly parentBackupId: string | null
+  readonly storedBytes: number
+}
+
 /**
  * A target that keeps the backups of a volume as snapshots of one image, beside the volumes. Each is whole by itself, and any of them can be
  * deleted. Every method may be called again after a crash at any point. Backups of one volume are written one at a time, and none is
@@ -44,10 +49,12 @@ export interface BackupPool {
   findBackup(ref: BackupRef): Promise<PooledBackup | undefined>
   /** To be read. Missing: `notFound`. */
   openBackup(ref: BackupRef): Promise<OpenDevice>
-  /** For a backend that may clone it. Missing: `notFound`. */
-  cloneSource(ref: BackupRef): Promise<CloneSource>
+  /** For a backend that may copy it. Missing: `notFound`. */
+  copySource(ref: BackupRef): Promise<CopySource>
   /** With whatever was written of one that was not finished. Missing: fine. */
   deleteBackup(ref: BackupRef): Promise<void>
-  /** What is there, for fsck. `empty`: images without a backup. */
+  /** What is there, to be imported: ours, and those of Cinder's Ceph driver. */
+  found(): AsyncGenerator<FoundInPool>
+  /** What is there of ours, for fsck. `empty`: images without a backup. */
   list(): AsyncGenerator<PooledBackup | { readonly empty: string; readonly volumeId: string }>
 }

@@ -56,8 +56,11 @@ export interface FlattenRequest {
   readonly onCheckpoint: (bytes: number) => Promise<void>
 }
 
+/** An image, or a snapshot of one. */
+export type CopySource = Omit<CloneSource, 'snapshot'> & { readonly snapshot?: string | undefined }
+
 export interface ImageCopy {
-  readonly source: CloneSource
+  readonly source: CopySource
   readonly newVolumeId: string
   readonly sizeBytes: number
   readonly signal: AbortSignal

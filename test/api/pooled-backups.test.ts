@@ -59,13 +59,23 @@ test('What only objects can do is refused, with what to do instead', async () =>
   const inObjects = await newBackup(api, volumeId, 'disk')
   const requests = [
     () => client.collectTarget('pool'),
-    () => client.importTarget('pool'),
     () => client.copyBackup(backupId, { target: 'disk' }),
     () => client.copyBackup(inObjects, { target: 'pool' }),
     () => client.verifyBackup(inObjects, { healFromBackupId: backupId }),
   ]
   for (const request of requests) expect(await refusal(request())).toEqual([400, 'snapshotTarget'])
   expect(await refusal(client.verifyBackup(backupId, { level: 'quarantined' }))).toEqual([400, 'otherFormat'])
+})
+
+test('What a pool has is imported for the project of whoever asks', async () => {
+  const { client, database } = await startPooledApi()
+  const { operation } = await client.importTarget('pool')
+  const { spec } = await database
+    .selectFrom('operations')
+    .select('spec')
+    .where('id', '=', operation.id)
+    .executeTakeFirstOrThrow()
+  expect(JSON.parse(spec)).toEqual({ target: 'pool', projectId: 'default', userId: operation.userId })
 })
 
 test('A restore into the volume of the backup knows the snapshot from which it was made', async () => {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { VolumeDriver } from '../../drivers/volumes/driver.ts'
@@ -7,7 +8,7 @@ import { expectClean } from '../checker/check.ts'
 import type { RbdPlaceToCheck } from '../checker/installation.ts'
 import { rbdSha256 } from '../checker/rbd-backend.ts'
 import { write } from '../drivers/volumes/contract-steps.ts'
-import { newRbdPlace, sharedCeph } from '../support/ceph-cluster.ts'
+import { asCephAdmin, newRbdPlace, sharedCeph } from '../support/ceph-cluster.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { Installation } from './installation.ts'
 import { ended, MiB, until } from './steps.ts'
@@ -18,11 +19,17 @@ const SIZE_BYTES = 64 * MiB
 export class PoolScene implements AsyncDisposable {
   readonly installation: Installation
   readonly #place: RbdPlaceToCheck
+  readonly #targetPlace: RbdPlaceToCheck
   readonly #driver: VolumeDriver
 
-  private constructor(installation: Installation, place: RbdPlaceToCheck, driver: VolumeDriver) {
+  private constructor(
+    installation: Installation,
+    { place, targetPlace }: { place: RbdPlaceToCheck; targetPlace: RbdPlaceToCheck },
+    driver: VolumeDriver,
+  ) {
     this.installation = installation
     this.#place = place
+    this.#targetPlace = targetPlace
     this.#driver = driver
   }
 
@@ -30,7 +37,11 @@ export class PoolScene implements AsyncDisposable {
     const [rbd, rbdTarget] = [await newRbdPlace(), await newRbdPlace('backups')]
     const ownConfFile = join(await tempDir(), 'rbd.conf')
     const driver = await openVolumeDriver({ driver: 'rbd', ...rbd, ownConfFile })
-    return new PoolScene(await Installation.start({ rbd, rbdTarget }), rbd, driver)
+    return new PoolScene(
+      await Installation.start({ rbd, rbdTarget }),
+      { place: rbd, targetPlace: rbdTarget },
+      driver,
+    )
   }
 
   get client() {
@@ -49,6 +60,23 @@ export class PoolScene implements AsyncDisposable {
   async change(volumeId: string, pattern: Parameters<typeof write>[2]): Promise<string> {
     await write(this.#driver, volumeId, pattern)
     return this.hash(volumeId)
+  }
+
+  /** What Cinder's Ceph driver would have left: another volume's series with one backup, which has what ours has. */
+  async putCinders(ours: { volumeId: string; backupId: string }): Promise<string> {
+    const { pool, namespace } = this.#targetPlace
+    const [volumeId, backupId] = [randomUUID(), randomUUID()]
+    const image = `${pool}/${namespace}/volume-${volumeId}.backup.${backupId}`
+    const from = `${pool}/${namespace}/backups-${ours.volumeId}@backup-${ours.backupId}`
+    await asCephAdmin('rbd', 'cp', '--no-progress', from, image)
+    await asCephAdmin(
+      'rbd',
+      'snap',
+      'create',
+      '--no-progress',
+      `${image}@backup.${backupId}.snap.1700000000.25`,
+    )
+    return backupId
   }
 
   hash(volumeId: string): Promise<string> {

@@ -46,6 +46,14 @@ describe.runIf(HAS_CEPH)('on a real cluster', () => {
       await ended(installation, client.verifyBackup(next.resourceId, { level, backend: 'rbd' }))
     expect(await client.showBackup(next.resourceId)).toMatchObject({ status: 'available', damagedObjects: 0 })
 
+    const cinders = await scene.putCinders({ volumeId, backupId: next.resourceId })
+    const imported = await ended(installation, client.importTarget(TARGET))
+    expect(imported.result).toMatchObject({ imported: 1, known: 3 })
+    expect(await client.showBackup(cinders)).toMatchObject({ status: 'available', format: 'rbd' })
+    const again = await ended(installation, client.createVolume({ backupId: cinders, backend: 'rbd' }))
+    expect(await scene.hash(again.resourceId)).toBe(second)
+    await ended(installation, client.deleteBackup(cinders))
+
     await ended(installation, client.deleteBackup(next.resourceId))
     const into = await ended(installation, client.restoreBackup(full.resourceId, { volumeId }))
     expect(into.result).toMatchObject({ path: 'cluster-copy' })

@@ -32,6 +32,8 @@ const KINDS: Readonly<Record<number, DriverErrorKind>> = {
 const PLACE_AWAY =
   /couldn't connect|opening (?:default )?pool|namespace '.*' does not exist|open config file|no keyring found/
 
+const NO_OBJECT = /error (?:stat-ing|removing) .*\(2\) No such file or directory/
+
 /** `rbd rm` of an image that it could not put into the trash ends as if there had been none. */
 const NO_ROOM = /\((?:28|122)\) (?:No space left on device|Disk quota exceeded)/
 
@@ -91,6 +93,17 @@ export async function rbdJson<T>(
 ): Promise<T> {
   const text = await rbd(place, [...args, '--format', 'json'], options)
   return JSON.parse(text) as T
+}
+
+/** For objects that are no part of an image. Its exit status says nothing. */
+export async function rados(place: RbdPlace, args: readonly string[]): Promise<string> {
+  try {
+    return await run(place, 'rados', [...accessOf(place), ...args], {})
+  } catch (error) {
+    if (error instanceof DriverError && NO_OBJECT.test(error.message))
+      throw new DriverError('notFound', error.message, { cause: error.cause })
+    throw error
+  }
 }
 
 /** Python, and half a second: for what `rbd` cannot do. */

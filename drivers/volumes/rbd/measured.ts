@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
 import type { FlattenRequest } from '../driver.ts'
-import { ifThere, rbd, rbdJson } from './commands.ts'
+import { ifThere, rbd } from './commands.ts'
 import { readPercent } from './percent.ts'
-import { type RbdPlace, specOf } from './place.ts'
+import type { RbdPlace } from './place.ts'
+import { usedBytes } from './usage.ts'
 
 type Request = Omit<FlattenRequest, 'volumeId'>
 
@@ -42,19 +43,10 @@ async function watch(
 ): Promise<void> {
   while (!signal.aborted) {
     // The question costs the cluster something, too: it is asked only where the program has nothing new to say.
-    if (!meter.hasAdvanced()) meter.countOwn(await ownBytes(place, image))
+    if (!meter.hasAdvanced()) meter.countOwn((await ifThere(usedBytes(place, image))) ?? 0)
     await onCheckpoint(meter.certainBytes)
     await sleep(RBD_LIMITS.rbdFlattenPollMs, undefined, { signal }).catch(() => undefined)
   }
-}
-
-/** What the image has itself, from the map of its objects where it has one. */
-async function ownBytes(place: RbdPlace, image: string): Promise<number> {
-  const asking = rbdJson<{ images: { snapshot?: string; used_size: number }[] }>(place, [
-    ...['du', specOf(place, image)],
-  ])
-  const used = await ifThere(asking)
-  return used?.images.find(({ snapshot }) => snapshot === undefined)?.used_size ?? 0
 }
 
 /**

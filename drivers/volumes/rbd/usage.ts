@@ -1,10 +1,18 @@
 import { DriverError } from '../../../domain/errors.ts'
-import { ceph } from './commands.ts'
-import type { RbdPlace } from './place.ts'
+import { ceph, rbdJson } from './commands.ts'
+import { type RbdPlace, specOf } from './place.ts'
 
 interface PoolUsage {
   readonly name: string
   readonly stats: { readonly stored: number; readonly max_avail: number; readonly quota_bytes: number }
+}
+
+/** What the image, or the snapshot, has itself: from the map of its objects where it has one. */
+export async function usedBytes(place: RbdPlace, image: string, snapshot?: string): Promise<number> {
+  const { images } = await rbdJson<{ images: { snapshot?: string; used_size: number }[] }>(place, [
+    ...['du', specOf(place, image, snapshot)],
+  ])
+  return images.find((one) => one.snapshot === snapshot)?.used_size ?? 0
 }
 
 /** Of the pool with the data. A quota is a smaller pool. */

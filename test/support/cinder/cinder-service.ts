@@ -25,6 +25,13 @@ export type CinderPlace =
       readonly bucket: string
       readonly chunkBytes?: number
     }
+  | {
+      /** Its volumes are in the pool `volumes`, its backups in `backups`. */
+      readonly driver: 'ceph'
+      readonly user: string
+      /** Names the user's keyring. */
+      readonly confFile: string
+    }
 
 export interface CinderBackupRow {
   readonly backupId: string
@@ -46,10 +53,10 @@ type Compression = 'none' | 'zlib' | 'gzip' | 'bz2' | 'zstd'
 
 export interface CinderService extends AsyncDisposable {
   createVolume(name: string): Promise<string>
-  /** Full, or with `parentId` what differs from that. */
+  /** Full, or with `parentId` what differs from that. Without a path, of the volume's image in its cluster. */
   backup(request: {
     volumeId: string
-    path: string
+    path?: string
     parentId?: string
     name?: string
     compression?: Compression
@@ -116,6 +123,16 @@ function driverOf(place: CinderPlace): {
   driver: string
   options: Record<string, string | number | boolean>
 } {
+  if (place.driver === 'ceph') {
+    return {
+      driver: 'cinder.backup.drivers.ceph.CephBackupDriver',
+      options: {
+        backup_ceph_user: place.user,
+        backup_ceph_conf: place.confFile,
+        backup_ceph_pool: 'backups',
+      },
+    }
+  }
   const chunkBytes = place.chunkBytes ?? SMALL_CHUNK_BYTES
   if (place.driver === 'posix') {
     return {

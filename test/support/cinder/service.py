@@ -8,6 +8,7 @@ import json
 import os
 import sys
 
+from os_brick.initiator import linuxrbd
 from oslo_config import cfg
 from oslo_utils import importutils
 from oslo_utils import timeutils
@@ -54,20 +55,30 @@ class Service:
         volume.create()
         return {'volumeId': volume.id}
 
-    def backup(self, volumeId, path, parentId=None, name=None, compression='zlib'):
+    def backup(self, volumeId, path=None, parentId=None, name=None, compression='zlib'):
         volume = objects.Volume.get_by_id(self.context, volumeId)
-        CONF.set_override('backup_compression_algorithm', compression)
-        self.driver.compressor = self.driver._get_compressor(compression)
+        if hasattr(self.driver, '_get_compressor'):
+            CONF.set_override('backup_compression_algorithm', compression)
+            self.driver.compressor = self.driver._get_compressor(compression)
         backup = objects.Backup(
             self.context, user_id='user', project_id='project', volume_id=volumeId, display_name=name,
             display_description=None, size=volume.size, status='creating', parent_id=parentId, host='host',
             service=self.driver_name, container=None, data_timestamp=timeutils.utcnow())
         backup.create()
-        with open(path, 'rb') as volume_file:
-            self.driver.backup(backup, volume_file)
+        with open(path, 'rb') if path is not None else self.image_of(volume) as volume_file:
+            updates = self.driver.backup(backup, volume_file)
+        # As the manager does.
+        backup.update(updates or {})
         backup.status = 'available'
         backup.save()
         return self.describe(backup)
+
+    def image_of(self, volume):
+        """As the manager gets a volume of the RBD driver: through os-brick."""
+        user, conf, pool = CONF.backup_ceph_user, CONF.backup_ceph_conf, 'volumes'
+        client = linuxrbd.RBDClient(user, pool, conffile=conf)
+        image = linuxrbd.RBDVolume(client, volume.name)
+        return linuxrbd.RBDVolumeIOWrapper(linuxrbd.RBDImageMetadata(image, pool, user, conf))
 
     def restore(self, backupId, path):
         """Into a file, as the manager does into the device of a new volume."""

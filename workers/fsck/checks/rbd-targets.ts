@@ -43,7 +43,7 @@ function orphan(context: FsckContext, { name, pool }: PoolPlace, backup: PooledB
     where: `target ${name}`,
     what: `backup ${backupId}`,
     explanation: `Its snapshot is there, in the image of volume ${volumeId}, and the database knows nothing of it.`,
-    next: 'Kept. --delete-orphans deletes it when it has been so for a day.',
+    next: `Kept. volflow target import ${name} enters it; --delete-orphans deletes it when it has been so for a day.`,
   } as const
   if (!context.isOldOrphan(madeAtMs)) return finding
   return {
