@@ -75,10 +75,15 @@ async function scan(
   let damaged = 0
   const record = async (location: BackupLocation) => {
     const found = await describe(deps, store, target, location, signal).catch((error: unknown) => {
-      if (error instanceof DriverError && error.kind === 'corrupt' && chosen === undefined) return undefined
+      if (error instanceof DriverError && chosen === undefined) {
+        if (error.kind === 'corrupt') return 'damaged'
+        // It, or what it builds on, was deleted after the list was made.
+        if (error.kind === 'notFound') return 'gone'
+      }
       throw error
     })
-    if (found === undefined) damaged += 1
+    if (found === 'gone') return
+    if (found === 'damaged') damaged += 1
     else if (await recordFound(deps.database, found, { projectId, userId, target })) {
       const isThere = () => readBackup(store, location, signal)
       if (await keepIfThere(deps.database, found.id, isThere)) added += 1

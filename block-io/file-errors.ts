@@ -1,7 +1,6 @@
 import { DriverError, type DriverErrorKind } from '../domain/errors.ts'
 
 const KINDS: Readonly<Record<string, DriverErrorKind>> = {
-  ENOENT: 'notFound',
   ENOSPC: 'full',
   EDQUOT: 'full',
   EFBIG: 'full',
@@ -13,7 +12,10 @@ const KINDS: Readonly<Record<string, DriverErrorKind>> = {
   EINVAL: 'invalid',
 }
 
-/** For `.catch(fileError)`: rethrows what a file system call said as DriverError. */
+/**
+ * For `.catch(fileError)`: rethrows what a file system call said as DriverError. A file that is not there was there a moment ago, or its folder was:
+ * whether it is missing or its place is away is for the next attempt to find out, which asks for it anew.
+ */
 export function fileError(error: unknown): never {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const call = error instanceof Error && 'syscall' in error ? String(error.syscall) : 'file access'

@@ -4,7 +4,7 @@ import type { BlockReader, Extent, DeviceSpec } from './device.ts'
 import { fileError, requireRange } from './file-errors.ts'
 import { openNbdReader } from './nbd/reader.ts'
 
-/** Opens the bytes that the spec names, in any thread. Throws DriverError, `notFound` when there is no such file. */
+/** Opens the bytes that the spec names, in any thread. Throws DriverError, `transient` when there is no such file: a moment ago there was. */
 export async function openReader(spec: DeviceSpec): Promise<BlockReader> {
   if (spec.kind === 'nbd') return openNbdReader(spec)
   return new FileReader(spec.path, await open(spec.path, 'r').catch(fileError), spec.sizeBytes)

@@ -44,7 +44,7 @@ test('reading past the end is refused, and a file that is shorter than promised 
   await expect(reader.read(Buffer.alloc(2 * MiB), MiB)).rejects.toMatchObject({ kind: 'corrupt' })
   await reader.close()
   await expect(openReader({ kind: 'file', path: `${path}-none`, sizeBytes: 1 })).rejects.toMatchObject({
-    kind: 'notFound',
+    kind: 'transient',
   })
 })
 
@@ -74,5 +74,7 @@ test('what is written is read back, and zeroes of any length replace data and lo
 
 test('a writer for a missing file is refused', async () => {
   const path = join(await tempDir(), 'none')
-  await expect(openWriter({ kind: 'file', path, sizeBytes: GiB })).rejects.toMatchObject({ kind: 'notFound' })
+  await expect(openWriter({ kind: 'file', path, sizeBytes: GiB })).rejects.toMatchObject({
+    kind: 'transient',
+  })
 })

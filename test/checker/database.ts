@@ -52,7 +52,10 @@ const TABLES = [
 
 /** Statuses in which a resource may rest: nobody has to do anything for it to be usable or deletable. */
 const TERMINAL: Readonly<Record<string, readonly string[]>> = {
-  volumes: ['available', 'in-use', 'error', 'error_deleting', 'error_restoring', 'error_extending'],
+  volumes: [
+    ...['available', 'in-use', 'error', 'error_deleting', 'error_restoring', 'error_extending'],
+    ...['error_managing', 'error_unmanaging'],
+  ],
   snapshots: ['available', 'error', 'error_deleting'],
   images: ['queued', 'active', 'deactivated', 'pending_delete'],
   backups: ['available', 'error', 'error_deleting'],

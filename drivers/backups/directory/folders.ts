@@ -16,8 +16,7 @@ export async function syncFolder(folder: string): Promise<void> {
 /** Without the target's folder it is away, as a share that is not mounted, and nothing can be said about what is in it. */
 export async function requireFolder(folder: string): Promise<undefined> {
   await stat(folder).catch((error: unknown) => {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    if (!isMissing) fileError(error)
+    if (!isMissing(error)) fileError(error)
     throw new DriverError('transient', "Expected the target's folder to be there, it is not: is it mounted?")
   })
 }
@@ -27,7 +26,8 @@ export async function whileThere<T>(folder: string, work: () => Promise<T>): Pro
   try {
     return await work()
   } catch (error) {
-    if (error instanceof DriverError && error.kind === 'notFound') await requireFolder(folder)
+    if (error instanceof DriverError && (error.kind === 'notFound' || isMissing(error.cause)))
+      await requireFolder(folder)
     throw error
   }
 }
@@ -43,4 +43,8 @@ export async function makeFolder(root: string, folder: string): Promise<void> {
   if (created === undefined) return
   for (let parent = dirname(folder); parent.length >= root.length; parent = dirname(parent))
     await syncFolder(parent)
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

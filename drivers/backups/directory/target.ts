@@ -11,7 +11,7 @@ import { fileError } from '../../../block-io/file-errors.ts'
 import { DriverError } from '../../../domain/errors.ts'
 import { LIMITS } from '../../../domain/limits.ts'
 import { checkKey, checkPrefix } from '../object-key.ts'
-import { makeFolder, requireFolder, syncFolder, whileThere } from './folders.ts'
+import { isMissing, makeFolder, requireFolder, syncFolder, whileThere } from './folders.ts'
 import { withLock } from './lock.ts'
 import { listAbandoned, prepareTempFolder, removeAbandoned, writeTemp } from './temp-files.ts'
 import { walk } from './walk.ts'
@@ -155,10 +155,6 @@ async function readInto(folder: string, path: string, into: Buffer): Promise<Sto
 /** The same on every machine that shares the folder. */
 function versionOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
-}
-
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 'ENOENT'
 }
 
 function codeOf(error: unknown): unknown {

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileError } from '../../../block-io/file-errors.ts'
+import { isMissing } from './folders.ts'
 import { requireFolder } from './folders.ts'
 
 /** Every object whose key begins with `prefix`. What is deleted meanwhile may or may not be among them. */
@@ -34,8 +35,4 @@ async function* walkFolder(
       if (found !== undefined) yield { key, sizeBytes: found.size }
     }
   }
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }

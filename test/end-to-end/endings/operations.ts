@@ -99,7 +99,7 @@ export const CASES: Readonly<Record<RequestedKind, OperationCase>> = {
     commitsAtOnce: true,
     leaves: {
       succeeded: 'gone',
-      failed: { status: 'error_unmanaging', bytes: 'zeroes' },
+      failed: { status: 'error_unmanaging' },
       cancelled: { status: 'available', bytes: 'zeroes' },
     },
   },
