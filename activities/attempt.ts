@@ -114,6 +114,7 @@ class LeaseGuard {
     this.#pausable = pausable
     this.#pacer = new Pacer(attempt.controls.rateLimitBytes)
     this.#timer = setInterval(() => this.#tick(), LIMITS.progressIntervalMs)
+    this.#signal.addEventListener('abort', () => this.#mustStopWithin(LIMITS.stopWithinMs), { once: true })
   }
 
   /** Why the work was stopped, when it was not a cancellation. */
@@ -187,13 +188,19 @@ class LeaseGuard {
     heartbeat({ doneBytes: this.#progress?.doneBytes ?? 0, ...fenced } satisfies HeartbeatDetails)
   }
 
+  /** Whoever does not stop on request is stopped with its process. */
+  #mustStopWithin(ms: number): void {
+    clearTimeout(this.#exit)
+    this.#exit = setTimeout(() => process.exit(70), ms).unref()
+  }
+
   #fenced(): void {
     if (this.#abort.signal.aborted) return
     this.#fencedToken = this.#attempt.token
     this.#heartbeat()
     this.#abort.abort(new DriverError('transient', 'Another attempt has taken over, or none may.'))
-    // Whoever does not stop on request is stopped with its process: nothing of it may write when the lease is over.
-    this.#exit = setTimeout(() => process.exit(70), LIMITS.leaseRenewGraceMs / 2).unref()
+    // Nothing of it may write when the lease is over.
+    this.#mustStopWithin(LIMITS.leaseRenewGraceMs / 2)
   }
 }
 

@@ -53,6 +53,8 @@ export const LIMITS = {
   leaseRenewMs: 2_000,
   /** A writer that could not renew for this long stops itself: half the lease, so that it is gone before a successor starts. */
   leaseRenewGraceMs: 5_000,
+  /** An attempt that was told to stop and goes on for so long is stopped with its process: it would hold its lease for good. */
+  stopWithinMs: 120_000,
   progressIntervalMs: 1_000,
   /** So soon bytes that wait for a rate limit notice that it changed. */
   paceStepMs: 200,

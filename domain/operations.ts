@@ -99,7 +99,13 @@ export interface OperationSpecs {
   /** `contentId`: the volume that gets the bytes where they cannot be put into place one by one. */
   'flatten-volume': { volumeId: string; backend: string; sizeBytes: number; contentId: string } & InUse
   /** `snapshotIds`: all that the volume has, which go before it. */
-  'delete-volume': { volumeId: string; backend: string; snapshotIds?: readonly string[] }
+  /** `givesBack`: managing it did not end, so that its bytes, if it has them, are somebody else's and stay. */
+  'delete-volume': {
+    volumeId: string
+    backend: string
+    snapshotIds?: readonly string[]
+    givesBack?: boolean
+  }
   'extend-volume': { volumeId: string; backend: string; sizeBytes: number } & InUse
   'attach-volume': { volumeId: string; backend: string; attachmentId: string } & InUse
   'detach-volume': { volumeId: string; backend: string }

@@ -7,7 +7,8 @@ export function deleteVolume(input: OperationInput) {
     commit: async (spec) => {
       const backend = onPlace('backend', spec.backend)
       for (const snapshotId of spec.snapshotIds ?? []) await backend.removeSnapshot({ ...spec, snapshotId })
-      await backend.removeVolume(spec)
+      if (spec.givesBack === true) await backend.unmanageVolume(spec)
+      else await backend.removeVolume(spec)
       return {}
     },
   })

@@ -23,6 +23,8 @@ export function requestVolumeDeletion(
         volumeId,
         backend: volume.backend,
         ...(snapshotIds.length === 0 ? {} : { snapshotIds }),
+        // Only of one that is being managed the size is not known.
+        ...(volume.sizeBytes === 0 && { givesBack: true }),
       },
       resources: { volume: volumeId, snapshot: snapshotIds },
       primary: 'volume',

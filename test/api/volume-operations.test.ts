@@ -134,6 +134,21 @@ test('A volume that is flattened looks as before, and nobody else works with it'
   await expect(client.flattenVolume(NOWHERE)).rejects.toMatchObject({ status: 404 })
 })
 
+test('A volume that could not be managed is deleted without the bytes of others', async () => {
+  const { client, database } = await startApi()
+  const { operation, volume } = await client.manageVolume({ backend: 'local', sourceName: 'disk' })
+  await runToEnd(database, operation.id, FAILED)
+  const id = volume?.id ?? ''
+  expect(await client.showVolume(id)).toMatchObject({ status: 'error_managing' })
+  const deletion = await client.deleteVolume(id)
+  const { spec } = await database
+    .selectFrom('operations')
+    .select('spec')
+    .where('id', '=', deletion.operation.id)
+    .executeTakeFirstOrThrow()
+  expect(JSON.parse(spec)).toMatchObject({ volumeId: id, givesBack: true })
+})
+
 test('A volume in use is flattened only where its guest is known', async () => {
   const { client, database, volumeId } = await apiWithVolume()
   await runToEnd(database, (await client.attachVolume(volumeId, {})).operation.id)

@@ -43,14 +43,14 @@ export async function checkFileBackend(backend: BackendToCheck): Promise<string[
   return violations.map((violation) => `backend ${backend.name}: ${violation}`)
 }
 
-/** A resource in error has lost its bytes: its creation was undone. */
+/** A resource in error has lost its bytes: its creation was undone. One that is managed, or was, has them or has not: they are somebody else's. */
 function expected(what: string, row: Row): Expected | undefined {
-  if (row.status === 'error' || row.status === 'error_managing') return undefined
+  if (row.status === 'error') return undefined
   return {
     label: `${what} ${row.id}`,
     sizeBytes: Number(row.size_bytes),
-    optional: row.status === 'error_deleting',
-    mayBeLarger: row.status === 'error_extending',
+    optional: ['error_deleting', 'error_managing', 'error_unmanaging'].includes(String(row.status)),
+    mayBeLarger: ['error_extending', 'error_managing'].includes(String(row.status)),
   }
 }
 

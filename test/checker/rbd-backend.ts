@@ -47,11 +47,13 @@ function checkVolumes({ volumes, snapshots }: RbdBackendToCheck, entries: readon
     const image = `volume-${id}`
     known.add(image)
     const size = images.get(image)
-    const isWithout = status === 'error' || status === 'error_managing'
+    const isWithout = status === 'error'
+    const mayBeWithout = ['error_deleting', 'error_managing', 'error_unmanaging'].includes(String(status))
     if (isWithout && size !== undefined) violations.push(`leftover of a volume in error: ${image}`)
-    if (size === undefined && !isWithout && status !== 'error_deleting')
+    if (size === undefined && !isWithout && !mayBeWithout)
       violations.push(`volume ${id} has no image ${image}`)
-    if (size !== undefined && size !== Number(sizeBytes) && status !== 'error_extending')
+    const mayDiffer = status === 'error_extending' || status === 'error_managing'
+    if (size !== undefined && size !== Number(sizeBytes) && !mayDiffer)
       violations.push(`volume ${id} has ${size} bytes, the database says ${sizeBytes}`)
   }
   // An image that was replaced stays for its snapshots.
