@@ -15,6 +15,7 @@ export class Pacer {
 
   /** Resolves when these bytes may move, in the order of the calls. Rejects with the signal's reason. */
   pass(bytes: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.reject(signal.reason as Error)
     if (this.rate === null && this.#owed === 0) return Promise.resolve()
     this.#line = this.#line.catch(() => undefined).then(() => this.#pass(bytes, signal))
     return this.#line
@@ -22,9 +23,11 @@ export class Pacer {
 
   /** What passed before is owed; time pays it back. */
   async #pass(bytes: number, signal: AbortSignal): Promise<void> {
-    for (let waitMs = this.#payBack(); waitMs > 0; waitMs = this.#payBack()) {
-      await sleep(Math.min(waitMs, LIMITS.paceStepMs), undefined, { signal }).catch(() => undefined)
+    for (;;) {
       signal.throwIfAborted()
+      const waitMs = this.#payBack()
+      if (waitMs <= 0) break
+      await sleep(Math.min(waitMs, LIMITS.paceStepMs), undefined, { signal }).catch(() => undefined)
     }
     this.#owed += this.rate === null ? 0 : bytes
   }

@@ -3,6 +3,7 @@
  * capacity waits in line, and whoever hands it in waits with it.
  */
 import { extname } from 'node:path'
+import { DriverError } from '../domain/errors.ts'
 import { LIMITS } from '../domain/limits.ts'
 import { createLine } from './line.ts'
 import { pickThread } from './threads/pool.ts'
@@ -10,6 +11,7 @@ import type { Thread, ThreadJob } from './threads/thread.ts'
 
 export interface Executor<Task, Result> {
   readonly capacity: number
+  /** Rejects once it is closed. */
   run(task: Task): Promise<Result>
   /** Afterwards nothing runs any more, not even what was in work. */
   close(): Promise<void>
@@ -55,10 +57,17 @@ export function threadExecutor<Task, Result>(
   }
   const capacity = threads * LIMITS.chunksPerThread
   const line = createLine(capacity)
+  let isClosed = false
+  const run = async (task: Task) => {
+    // Whoever waited for something else meanwhile: a thread that has closed the job would never answer.
+    if (isClosed) throw new DriverError('transient', 'Expected to be at work still, it was stopped')
+    return (await idlest().run(task)) as Result
+  }
   return {
     capacity,
-    run: (task) => line.pass(async () => (await idlest().run(task)) as Result),
+    run: (task) => line.pass(() => run(task)),
     close: async () => {
+      isClosed = true
       await Promise.all(jobs.map((job) => job.close()))
     },
   }

@@ -35,3 +35,12 @@ test('without work nothing is opened', async () => {
   await threadExecutor<SampleTask, number>(MODULE, { log }, LIMITS.backupThreads).close()
   await expect(readFile(log)).rejects.toThrow('ENOENT')
 })
+
+test('what is handed in after it was closed is refused, and opens nothing', async () => {
+  const log = join(folder, 'log')
+  const executor = threadExecutor<SampleTask, number>(MODULE, { log }, LIMITS.backupThreads)
+  await executor.run('thread')
+  await executor.close()
+  await expect(executor.run('thread')).rejects.toMatchObject({ kind: 'transient' })
+  expect(await readFile(log, 'utf8')).toBe('closed\n')
+})
