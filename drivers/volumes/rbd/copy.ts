@@ -4,10 +4,14 @@ import type { ImageCopy } from '../driver.ts'
 import { checkAtLeast, checkSize } from '../sizes.ts'
 import { clusterIdOf, hasStatus, ifThere, rbd, STATUS } from './commands.ts'
 import { isReady, layoutOf, resize, setReady } from './create.ts'
+import { addMaps, isMap } from './maps.ts'
 import { rbdMeasured } from './measured.ts'
 import { volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
 import { fenceAll, forgetWriter, markWriting } from './writers.ts'
+
+/** Objects; twice Ceph's default, which took 5 to 8 % longer in a cluster of one OSD. */
+const AT_ONCE = ['--rbd-concurrent-management-ops', '20']
 
 /** `rbd cp`, which cannot go on with what it has begun: that goes. */
 export async function copyStoredImage(place: RbdPlace, copy: ImageCopy): Promise<boolean> {
@@ -27,8 +31,9 @@ export async function copyStoredImage(place: RbdPlace, copy: ImageCopy): Promise
     throw error
   }
   if (sizeBytes > source.sizeBytes) await resize(place, image, sizeBytes)
-  await setReady(place, image)
-  await forgetWriter(place, image)
+  const maps = place.features.filter(isMap)
+  if (maps.length > 0) await addMaps(place, image, maps)
+  await Promise.all([setReady(place, image), forgetWriter(place, image)])
   return true
 }
 
@@ -38,12 +43,19 @@ async function copyInto(
   { source, signal, onProgress }: ImageCopy,
 ): Promise<void> {
   const stop = new AbortController()
+  // Each object would be put on the maps by itself; made at the end they take a fifth of a second for 4 GiB.
+  const mapless = { ...place, features: place.features.filter((feature) => !isMap(feature)) }
   const from = specOf(source, source.image, source.snapshot)
   const growing = { image, sizeBytes: source.sizeBytes }
-  const copying = rbdMeasured(place, ['cp', ...layoutOf(place), from, specOf(place, image)], growing, {
-    ...{ signal, onProgress },
-    onCheckpoint: () => Promise.resolve(),
-  }).finally(() => stop.abort())
+  const copying = rbdMeasured(
+    place,
+    ['cp', ...AT_ONCE, ...layoutOf(mapless), from, specOf(place, image)],
+    growing,
+    {
+      ...{ signal, onProgress },
+      onCheckpoint: () => Promise.resolve(),
+    },
+  ).finally(() => stop.abort())
   await Promise.all([copying, markOnceThere(place, image, stop.signal)])
 }
 

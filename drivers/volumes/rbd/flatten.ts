@@ -1,7 +1,7 @@
-import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
 import type { FlattenRequest, InUse } from '../driver.ts'
 import { rbd } from './commands.ts'
 import { currentImage, type ImageInfo, infoOf, markOf, removeMark, setMark } from './images.ts'
+import { addMaps, isMap } from './maps.ts'
 import { rbdMeasured } from './measured.ts'
 import { volumeImage } from './names.ts'
 import { type RbdPlace, specOf } from './place.ts'
@@ -9,7 +9,6 @@ import { claimImage, recordedWhile } from './writers.ts'
 
 /** Of the image, while it has no map of its objects. */
 const MAPLESS = 'volflow.mapless'
-const MAPS = ['object-map', 'fast-diff']
 
 /**
  * `rbd flatten`, which goes through all objects and copies those that the image does not have: begun again it is soon where it was. With
@@ -42,7 +41,7 @@ export async function flattenVolume(
 }
 
 async function removeMaps(place: RbdPlace, { name, features }: ImageInfo): Promise<void> {
-  const maps = MAPS.filter((map) => features.includes(map))
+  const maps = features.filter(isMap)
   if (maps.length === 0) return
   await setMark(place, name, MAPLESS, maps.join(','))
   await rbd(place, ['feature', 'disable', specOf(place, name), ...maps])
@@ -53,10 +52,10 @@ async function restoreMaps(place: RbdPlace, name: string): Promise<void> {
   const maps = (await markOf(place, name, MAPLESS))?.split(',')
   if (maps === undefined) return
   const { features } = await infoOf(place, name)
-  const missing = maps.filter((map) => !features.includes(map))
-  if (missing.length > 0) await rbd(place, ['feature', 'enable', specOf(place, name), ...missing])
-  await rbd(place, ['object-map', 'rebuild', '--no-progress', specOf(place, name)], {
-    timeoutMs: RBD_LIMITS.rbdFlattenMs,
-  })
+  await addMaps(
+    place,
+    name,
+    maps.filter((map) => !features.includes(map)),
+  )
   await removeMark(place, name, MAPLESS)
 }
