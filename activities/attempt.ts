@@ -94,6 +94,7 @@ class LeaseGuard {
   readonly #timer: NodeJS.Timeout
   readonly #pacer: Pacer
   readonly #pausable: boolean
+  readonly #onAbort = () => this.#mustStopWithin(LIMITS.stopWithinMs)
   #progress: Progress | undefined
   /** What users see of it. */
   #shown: Progress | undefined
@@ -114,7 +115,7 @@ class LeaseGuard {
     this.#pausable = pausable
     this.#pacer = new Pacer(attempt.controls.rateLimitBytes)
     this.#timer = setInterval(() => this.#tick(), LIMITS.progressIntervalMs)
-    this.#signal.addEventListener('abort', () => this.#mustStopWithin(LIMITS.stopWithinMs), { once: true })
+    this.#signal.addEventListener('abort', this.#onAbort, { once: true })
   }
 
   /** Why the work was stopped, when it was not a cancellation. */
@@ -139,9 +140,11 @@ class LeaseGuard {
 
   async stop(): Promise<void> {
     clearInterval(this.#timer)
+    // It has stopped: who is told so from now on need not.
+    this.#signal.removeEventListener('abort', this.#onAbort)
     await this.#renewing
-    clearTimeout(this.#exit)
     if (!this.#abort.signal.aborted) await this.#renew()
+    clearTimeout(this.#exit)
   }
 
   #observe(progress: Progress): void {

@@ -29,10 +29,7 @@ export async function importFromPool(
   return counts
 }
 
-function rowOf(
-  { target, projectId = 'default', userId = 'unknown' }: Import,
-  found: FoundInPool,
-): FoundBackup {
+function rowOf({ target, projectId, userId }: Import, found: FoundInPool): FoundBackup {
   const { backupId: id, volumeId, parentBackupId: parentId, sizeBytes, storedBytes, madeAtMs } = found
   const madeAt = new Date(madeAtMs).toISOString()
   return {

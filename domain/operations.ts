@@ -166,7 +166,7 @@ export interface OperationSpecs {
   }
   /** Backups of every project that the target has and the database does not know. */
   /** Whose backups are that do not say it themselves: those in pools. */
-  'import-target': { target: string; projectId?: string; userId?: string }
+  'import-target': { target: string; projectId: string; userId: string }
   /** Finds the backups in a target in Cinder's format; with `only` this one, whose objects begin with that key. */
   'scan-target': { target: string; projectId: string; userId: string; only: string | null }
   /** Of a backup in Cinder's format, on which others may build: they get its content first. */

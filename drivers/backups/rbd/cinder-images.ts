@@ -26,7 +26,7 @@ interface CinderImage {
 }
 
 const IMAGE = /^volume-(.{36})\.backup\.(base|.{36})$/
-const SNAPSHOT = /^backup\.(.{36})\.snap\..+$/
+const SNAPSHOT = /^backup\.(.{36})\.snap\.\d+(?:\.\d+)?$/
 /** Of an image whose last snapshot is about to go: without one it looks like a backup. */
 const REMOVING = 'volflow.removing'
 
