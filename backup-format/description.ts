@@ -1,7 +1,10 @@
 /** repo.json: what is fixed when a repository is created. It never changes, and names no secret. */
 import { DriverError } from '../domain/errors.ts'
-import { FORMAT_VERSION } from './envelope.ts'
 import { repositorySeal } from './keys.ts'
+
+/** Of repositories that are made today. */
+const VERSION = 2
+const VERSIONS: readonly number[] = [1, VERSION]
 
 export interface Description {
   readonly format: 'volflow-backup'
@@ -17,7 +20,7 @@ export function describe(
   fixed: Pick<Description, 'repoId' | 'chunkBytes' | 'pageEntries'>,
 ): Description {
   const { repoId, chunkBytes, pageEntries } = fixed
-  const open = { format: 'volflow-backup' as const, version: FORMAT_VERSION, repoId, chunkBytes, pageEntries }
+  const open = { format: 'volflow-backup' as const, version: VERSION, repoId, chunkBytes, pageEntries }
   return { ...open, seal: seal(masterKey, open) }
 }
 
@@ -35,11 +38,11 @@ export function parseDescription(bytes: Buffer): Description {
   if (
     found?.format === 'volflow-backup' &&
     typeof found.version === 'number' &&
-    found.version !== FORMAT_VERSION
+    !VERSIONS.includes(found.version)
   ) {
     throw new DriverError(
       'unsupported',
-      `Expected a repository of format ${FORMAT_VERSION}, got ${found.version}`,
+      `Expected a repository of format ${VERSIONS.join(' or ')}, got ${found.version}`,
     )
   }
   const { format, version, repoId, chunkBytes, pageEntries, seal } = found ?? {}

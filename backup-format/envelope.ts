@@ -3,7 +3,7 @@
  * object's key is part of what the tag covers, so an object that was moved, swapped or altered does not open.
  *
  *    0  4  magic "VFBO"
- *    4  1  format version, 1
+ *    4  1  version of this shape, 1
  *    5  1  codec: 0 stored, 1 zstd
  *    6  2  zero
  *    8  4  length of the plain bytes, little endian
@@ -19,7 +19,7 @@ import { KiB, MiB } from '../domain/sizes.ts'
 import { type SealingKeys, sessionKey } from './keys.ts'
 import { release } from './release.ts'
 
-export const FORMAT_VERSION = 1
+const ENVELOPE_VERSION = 1
 const MAGIC = Buffer.from('VFBO')
 const HEADER_BYTES = 44
 const TAG_BYTES = 16
@@ -91,7 +91,7 @@ function seal(
   const codec = packed === plain ? CODEC.stored : CODEC.zstd
   const nonce = randomFillSync(into, 32, 12).subarray(32, 44)
   MAGIC.copy(into, 0)
-  into.writeUInt8(FORMAT_VERSION, 4)
+  into.writeUInt8(ENVELOPE_VERSION, 4)
   into.writeUInt8(codec, 5)
   into.writeUInt16LE(0, 6)
   into.writeUInt32LE(plain.byteLength, 8)
@@ -120,8 +120,8 @@ function readHeader(kind: ObjectKind, key: string, bytes: Uint8Array): Header {
     throw corrupt(kind, key, 'it has no header of this format')
   }
   const version = sealed.readUInt8(4)
-  // Not a newer format: repo.json would have said so.
-  if (version !== FORMAT_VERSION) throw corrupt(kind, key, `it is in format ${version}`)
+  // Not a newer one: repo.json would have said so.
+  if (version !== ENVELOPE_VERSION) throw corrupt(kind, key, `its shape is of version ${version}`)
   const header = {
     codec: sealed.readUInt8(5),
     plainBytes: sealed.readUInt32LE(8),
@@ -208,7 +208,7 @@ function outputBytes(plainBytes: number): number {
 }
 
 function additionalData(repoId: string, key: string, codec: number, plainBytes: number): Buffer {
-  return Buffer.from(`volflow-backup|${FORMAT_VERSION}|${repoId}|${key}|${codec}|${plainBytes}`)
+  return Buffer.from(`volflow-backup|${ENVELOPE_VERSION}|${repoId}|${key}|${codec}|${plainBytes}`)
 }
 
 function recall(keys: SealingKeys, remembered: Map<string, Uint8Array>, session: Buffer): Uint8Array {

@@ -110,10 +110,10 @@ async function keepUp(unlocked: Unlocked, slot: KeySlot, keyring: Keyring): Prom
 
 function openWith({ target, description, masterKey }: Unlocked): Repository {
   const { repoId, chunkBytes, pageEntries } = description
-  const sealer = createSealer(repositoryKeys(masterKey, repoId))
+  const sealer = createSealer(repositoryKeys(masterKey, description))
   const domains = new Map<string, Promise<Domain>>()
   const open = async (name: string): Promise<Domain> => {
-    const keys = domainKeys(await readDomainRoot({ target, sealer }, name), repoId)
+    const keys = domainKeys(await readDomainRoot({ target, sealer }, name), description)
     return { name, keys, sealer: createSealer(keys) }
   }
   const domain = async (name: string): Promise<Domain> => {

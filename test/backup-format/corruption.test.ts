@@ -70,7 +70,8 @@ describe('the description of a repository', () => {
     ['repoId', '00000000-0000-0000-0000-000000000000', 'invalid'],
     ['repoId', 7, 'corrupt'],
     ['format', 'other', 'corrupt'],
-    ['version', 2, 'unsupported'],
+    ['version', 1, 'corrupt'],
+    ['version', 3, 'unsupported'],
     ['seal', '', 'corrupt'],
   ])('does not open with %s changed to %j', async (field, value, kind) => {
     const { target } = await memoryRepository()

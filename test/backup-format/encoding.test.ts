@@ -58,12 +58,14 @@ describe('an entry', () => {
   })
 })
 
+const REPOSITORY = { repoId: 'repo', version: 2 }
+
 describe('a sealed object', () => {
-  const sealer = createSealer(domainKeys(KEY, 'repo'))
-  const other = createSealer(domainKeys(Buffer.alloc(32, 8), 'repo'))
+  const sealer = createSealer(domainKeys(KEY, REPOSITORY))
+  const other = createSealer(domainKeys(Buffer.alloc(32, 8), REPOSITORY))
 
   it('opens to what was sealed, with another session too, but under no other name or domain', () => {
-    const again = createSealer(domainKeys(KEY, 'repo'))
+    const again = createSealer(domainKeys(KEY, REPOSITORY))
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2000 }), (plain) => {
         const sealed = sealer.seal('d/domain/c/aa/x', plain)

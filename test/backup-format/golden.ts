@@ -11,8 +11,15 @@ export interface Golden {
   readonly objects: Record<string, string>
 }
 
-export async function readGolden(): Promise<Golden> {
-  return JSON.parse(await readFile(join(import.meta.dirname, 'golden-v1.json'), 'utf8'))
+/** Versions of the format that there ever were. */
+export const FORMATS = [1, 2] as const
+
+export function goldenPath(format: number): string {
+  return join(import.meta.dirname, `golden-v${format}.json`)
+}
+
+export async function readGolden(format: number): Promise<Golden> {
+  return JSON.parse(await readFile(goldenPath(format), 'utf8'))
 }
 
 export function goldenTarget({ objects }: Golden): MemoryTarget {

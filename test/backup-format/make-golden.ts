@@ -1,10 +1,9 @@
 /**
- * Wrote golden-v1.json: every object of a small repository, and what opens it. Run it again only for a new version of the format, into
- * a new file; what version 1 wrote must stay readable.
+ * Writes the golden repository of the newest format: every object of a small repository, and what opens it. Only for a new version of the
+ * format: what was written must stay readable.
  */
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { collect } from '../../backup-format/collect.ts'
 import { commitBackup } from '../../backup-format/commit.ts'
 import { deleteBackup } from '../../backup-format/delete.ts'
@@ -15,7 +14,7 @@ import { createOrOpenRepository } from '../../backup-format/repository.ts'
 import { unlock } from '../../backup-format/unlock.ts'
 import { uploadFrom } from '../../backup-format/upload.ts'
 import { bufferReader, DOMAIN, keyring, uploadRequest } from './fixtures.ts'
-import { type Golden, goldenSecrets } from './golden.ts'
+import { FORMATS, type Golden, goldenPath, goldenSecrets } from './golden.ts'
 import { goldenVolume } from './golden-volume.ts'
 import { MemoryTarget } from './memory-target.ts'
 
@@ -50,4 +49,4 @@ await collect(repository)
 
 const objects = Object.fromEntries([...target.objects].map(([key, bytes]) => [key, bytes.toString('base64')]))
 const golden: Golden = { secrets, objects }
-await writeFile(join(import.meta.dirname, 'golden-v1.json'), `${JSON.stringify(golden, null, 1)}\n`)
+await writeFile(goldenPath(Math.max(...FORMATS)), `${JSON.stringify(golden, null, 1)}\n`, { flag: 'wx' })

@@ -32,10 +32,10 @@ class Repository:
     def __init__(self, folder, kind, secret):
         self.folder = folder
         described = json.loads(self.get("repo.json"))
-        expect(described["format"] == "volflow-backup" and described["version"] == 1, "repo.json")
-        self.id, self.page_entries = described["repoId"], described["pageEntries"]
+        self.version, self.id, self.page_entries = described["version"], described["repoId"], described["pageEntries"]
+        expect(described["format"] == "volflow-backup" and self.version in (1, 2), "repo.json")
         master = self.master_key(kind, secret)
-        text = "volflow-backup|1|%s|%d|%d" % (self.id, described["chunkBytes"], self.page_entries)
+        text = "volflow-backup|%d|%s|%d|%d" % (self.version, self.id, described["chunkBytes"], self.page_entries)
         seal = hmac.new(hkdf(master, self.id.encode(), "volflow/v1/seal"), text.encode(), "sha256")
         expect(hmac.compare_digest(seal.hexdigest(), described["seal"]), "the seal of repo.json")
         self.root = hkdf(master, self.id.encode(), "volflow/v1/repository")
@@ -76,8 +76,11 @@ class Repository:
 
     def open_content(self, root, key):
         """A chunk or an index page: its name says what its bytes are."""
-        plain = self.open(root, key)
-        name = hmac.new(hkdf(root, b"", "volflow/v1/id"), plain, "sha256").hexdigest()
+        plain = named = self.open(root, key)
+        if self.version == 2:
+            keys = [hkdf(root, b"", "volflow/v2/digest-%d" % number) for number in (1, 2)]
+            named = b"".join(AESGCM(digest).encrypt(bytes(12), b"", plain) for digest in keys)
+        name = hmac.new(hkdf(root, b"", "volflow/v1/id"), named, "sha256").hexdigest()
         expect(name == key.rsplit("/", 1)[1].split(".")[0], key)
         return plain
 

@@ -12,7 +12,7 @@ import { unlock } from '../../../backup-format/unlock.ts'
 import { MiB } from '../../../domain/sizes.ts'
 import { tempDir } from '../../support/temp-dir.ts'
 import { backUp, DOMAIN, keyring, makeImage } from '../fixtures.ts'
-import { readGolden } from '../golden.ts'
+import { FORMATS, readGolden } from '../golden.ts'
 import { goldenVolume } from '../golden-volume.ts'
 import { MemoryTarget } from '../memory-target.ts'
 
@@ -27,12 +27,12 @@ const SECRETS = [
   ['key-manager', 'keyManager'],
 ] as const
 
-describe('the golden repository of format 1', () => {
+describe.each(FORMATS)('the golden repository of format %i', (format) => {
   let folder: string
 
   beforeAll(async () => {
     folder = await tempDir()
-    const { secrets, objects } = await readGolden()
+    const { secrets, objects } = await readGolden(format)
     for (const [key, text] of Object.entries(objects)) await store(folder, key, Buffer.from(text, 'base64'))
     for (const [kind, name] of SECRETS)
       await store(folder, `secrets/${kind}`, Buffer.from(`${secrets[name]}\n`))

@@ -1,9 +1,11 @@
 /** Keys of a repository, as docs/backup-format.md derives them. */
-import { createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync } from 'node:crypto'
 
 export interface KeySet {
   readonly idKey: Buffer
   readonly dataKey: Buffer
+  /** Two since format 2, none before. */
+  readonly digestKeys: readonly Buffer[]
 }
 
 export function sealOfRepository(masterKey: Buffer, description: RepositoryDescription): string {
@@ -64,8 +66,11 @@ export function wrappingKey(secret: Buffer, { repoId, id }: Pick<KeySlot, 'repoI
   return derive(secret, repoId, `volflow/v1/slot/${id}`)
 }
 
-export function repositoryKeys(masterKey: Buffer, repoId: string): KeySet {
-  return keysOf(derive(masterKey, repoId, 'volflow/v1/repository'))
+export function repositoryKeys(
+  masterKey: Buffer,
+  { repoId, version }: Pick<RepositoryDescription, 'repoId' | 'version'>,
+): KeySet {
+  return keysOf(derive(masterKey, repoId, 'volflow/v1/repository'), version)
 }
 
 export function sessionKey(keys: KeySet, sessionId: Buffer): Buffer {
@@ -73,11 +78,25 @@ export function sessionKey(keys: KeySet, sessionId: Buffer): Buffer {
 }
 
 export function idOf(keys: KeySet, plain: Buffer): string {
-  return createHmac('sha256', keys.idKey).update(plain).digest('hex')
+  const tags = keys.digestKeys.map((key) => gmac(key, plain))
+  return createHmac('sha256', keys.idKey)
+    .update(tags.length === 0 ? plain : Buffer.concat(tags))
+    .digest('hex')
 }
 
-export function keysOf(root: Buffer): KeySet {
-  return { idKey: derive(root, '', 'volflow/v1/id'), dataKey: derive(root, '', 'volflow/v1/data') }
+export function keysOf(root: Buffer, version: number): KeySet {
+  return {
+    idKey: derive(root, '', 'volflow/v1/id'),
+    dataKey: derive(root, '', 'volflow/v1/data'),
+    digestKeys:
+      version === 1 ? [] : ['1', '2'].map((number) => derive(root, '', `volflow/v2/digest-${number}`)),
+  }
+}
+
+function gmac(key: Buffer, bytes: Buffer): Buffer {
+  const cipher = createCipheriv('aes-256-gcm', key, Buffer.alloc(12)).setAAD(bytes)
+  cipher.final()
+  return cipher.getAuthTag()
 }
 
 function derive(key: Buffer, salt: string | Buffer, info: string): Buffer {

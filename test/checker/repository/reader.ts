@@ -75,19 +75,19 @@ export async function unlock(objects: RepositoryObjects, repoId: string, keyFile
 /** Throws when no slot of this repository opens with this key file. */
 export async function openReader(objects: RepositoryObjects, keyFile: Buffer): Promise<RepositoryReader> {
   const description = JSON.parse((await objects.get('repo.json')).toString('utf8')) as RepositoryDescription
-  if (description.format !== 'volflow-backup' || description.version !== 1) {
-    throw new Error(`repo.json describes ${description.format} version ${description.version}`)
+  const { format, version, repoId } = description
+  if (format !== 'volflow-backup' || ![1, 2].includes(version)) {
+    throw new Error(`repo.json describes ${format} version ${version}`)
   }
-  const { repoId } = description
   const masterKey = await unlock(objects, repoId, keyFile)
   if (sealOfRepository(masterKey, description) !== description.seal)
     throw new Error('repo.json has a wrong seal')
-  const ofRepository = repositoryKeys(masterKey, repoId)
+  const ofRepository = repositoryKeys(masterKey, description)
   const ofDomains = new Map<string, KeySet>()
   const keysFor = async (key: string): Promise<KeySet> => {
     const domain = /^d\/([^/]+)\/.\//.exec(key)?.[1]
     if (domain === undefined) return ofRepository
-    const keys = ofDomains.get(domain) ?? keysOf(await rootOf(domain))
+    const keys = ofDomains.get(domain) ?? keysOf(await rootOf(domain), version)
     ofDomains.set(domain, keys)
     return keys
   }

@@ -38,7 +38,7 @@ export async function writeRepository(
   const repoId = '5f2c1f6e-0d53-4c57-9d3a-3d1f4bb9c001'
   const description = {
     format: 'volflow-backup',
-    version: 1,
+    version: 2,
     repoId,
     chunkBytes: CHUNK_BYTES,
     pageEntries: PAGE_ENTRIES,
@@ -49,9 +49,9 @@ export async function writeRepository(
   const slotKey = `keys/${SLOT_ID}`
   await write(root, slotKey, slot(keyFile, masterKey, repoId))
   const rootKey = randomBytes(32)
-  const keys = keysOf(rootKey)
+  const keys = keysOf(rootKey, description.version)
   const put = async (key: string, plain: Buffer) => {
-    const own = /^d\/[^/]+\/.\//.test(key) ? keys : repositoryKeys(masterKey, repoId)
+    const own = /^d\/[^/]+\/.\//.test(key) ? keys : repositoryKeys(masterKey, description)
     await write(root, key, sealed(plain, key, repoId, own))
   }
   for (const key of [`domains/${domain}`, `d/${domain}/key`]) {
