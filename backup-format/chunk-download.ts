@@ -10,8 +10,8 @@ import { bufferPool } from './buffer-pool.ts'
 import { createSealer, sealedMaxBytes } from './envelope.ts'
 import { contentId, type SealingKeys } from './keys.ts'
 import { blobKey } from './names.ts'
-import { release } from './release.ts'
 import type { BackupTarget } from './target.ts'
+import { becomesIdle, takeIdleAway } from './unpacked-buffers.ts'
 
 export interface DownloadTask {
   readonly offset: number
@@ -68,6 +68,8 @@ export function createChunkDownload(
       const stored = await target.get(key, { signal, into })
       if (stored === undefined) throw new DriverError('corrupt', `Expected chunk ${key}, it is missing`)
       const plain = sealer.open('chunk', key, stored.bytes)
+      const isUnpacked = plain.buffer !== into.buffer
+      if (isUnpacked) takeIdleAway()
       if (plain.byteLength !== length || contentId(keys, plain) !== entry.id) {
         throw new DriverError(
           'corrupt',
@@ -76,7 +78,7 @@ export function createChunkDownload(
       }
       signal.throwIfAborted()
       const writtenBytes = await write(plain, offset)
-      if (plain.buffer !== into.buffer) release(plain)
+      if (isUnpacked) becomesIdle(plain)
       return writtenBytes
     })
   }
