@@ -73,7 +73,7 @@ export async function commitToPool(deps: ActivityDependencies, key: PooledKey): 
 }
 
 /**
- * Into a volume of zeroes that the operation made. In the same cluster the cluster's own way is the fastest, and can neither be held up nor
+ * To a new volume. In the same cluster the cluster's own way is the fastest, and can neither be held up nor
  * go on where it was killed. So under a rate limit, elsewhere, and once an attempt has come to nothing, the bytes pass through us.
  */
 export async function downloadFromPool(

@@ -15,14 +15,19 @@ type FromImage = Input<'create-volume-from-image'> & { mayDerive?: boolean }
 export function createVolumeActivities(deps: ActivityDependencies) {
   const backend = (name: string) => place(deps.backends, 'backend', name)
   return {
-    /** A volume of zeroes. */
+    /** A volume of zeroes. For the bytes of a pooled backup, `target`, there is none yet: what brings them makes it. */
     makeVolume: (input: {
       operationId: string
       backend: string
       volumeId: string
       sizeBytes: number
+      target?: string
     }): Promise<void> =>
-      attempted(deps.database, input.operationId, () => backend(input.backend).createVolume(input)),
+      attempted(deps.database, input.operationId, async () => {
+        const { target } = input
+        if (target !== undefined && isPooled(deps, { target })) return
+        await backend(input.backend).createVolume(input)
+      }),
 
     /**
      * The cheapest way to the snapshot's bytes: a clone where the driver has one and it may depend on its snapshot, or is
@@ -169,6 +174,6 @@ async function makePooledContent(
   } catch (error) {
     if (!(error instanceof DriverError && ['unsupported', 'notFound'].includes(error.kind))) throw error
   }
-  await driver.createVolume({ volumeId: contentId, sizeBytes })
+  // What brings the bytes makes it.
   return { path: 'blank' }
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { RBD_LIMITS } from '../../../domain/rbd-limits.ts'
 import type { ImageCopy } from '../driver.ts'
 import { checkAtLeast, checkSize } from '../sizes.ts'
-import { clusterIdOf, hasStatus, ifThere, rbd, STATUS } from './commands.ts'
+import { clusterIdOf, hasStatus, ifThere, rbd, STATUS, unlessThere } from './commands.ts'
 import { isReady, layoutOf, resize, setReady } from './create.ts'
 import { addMaps, isMap } from './maps.ts'
 import { rbdMeasured } from './measured.ts'
@@ -20,11 +20,17 @@ export async function copyStoredImage(place: RbdPlace, copy: ImageCopy): Promise
   checkSize(sizeBytes)
   checkAtLeast(sizeBytes, { what: 'image', sizeBytes: source.sizeBytes })
   if ((await clusterIdOf(place)) !== source.clusterId) return false
-  if (await isReady(place, image)) return true
-  await fenceAll(place, image)
-  await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+  const make = () => copyInto(place, image, copy)
   try {
-    await copyInto(place, image, copy)
+    if (!(await unlessThere(make()))) {
+      if (await isReady(place, image)) {
+        await forgetWriter(place, image)
+        return true
+      }
+      await fenceAll(place, image)
+      await ifThere(rbd(place, ['rm', '--no-progress', specOf(place, image)]))
+      await make()
+    }
   } catch (error) {
     if (hasStatus(error, STATUS.forbidden)) return false
     await fenceAll(place, image).catch(() => undefined)
