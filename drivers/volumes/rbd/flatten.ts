@@ -1,6 +1,6 @@
 import type { FlattenRequest, InUse } from '../driver.ts'
 import { rbd } from './commands.ts'
-import { currentImage, type ImageInfo, infoOf, markOf, removeMark, setMark } from './images.ts'
+import { currentImage, infoOf, markOf, removeMark, setMark } from './images.ts'
 import { addMaps, isMap } from './maps.ts'
 import { rbdMeasured } from './measured.ts'
 import { volumeImage } from './names.ts'
@@ -27,35 +27,36 @@ export async function flattenVolume(
     await restoreMaps(place, image.name)
     return { flattened: false }
   }
+  const { name, size: sizeBytes } = image
+  const maps = image.features.filter(isMap)
   const work = async () => {
-    await removeMaps(place, image)
-    const { name, size } = image
-    await rbdMeasured(place, ['flatten', specOf(place, name)], { image: name, sizeBytes: size }, request)
+    if (maps.length > 0) await removeMaps(place, name, maps)
+    await rbdMeasured(place, ['flatten', specOf(place, name)], { image: name, sizeBytes }, request)
   }
   if (guest === undefined) {
-    await claimImage(place, image.name)
-    await recordedWhile(place, image.name, work)
+    await claimImage(place, name)
+    await recordedWhile(place, name, work)
   } else await work()
-  await restoreMaps(place, image.name)
+  if (maps.length > 0) await putMapsBack(place, name, maps)
+  else await restoreMaps(place, name)
   return { flattened: true }
 }
 
-async function removeMaps(place: RbdPlace, { name, features }: ImageInfo): Promise<void> {
-  const maps = features.filter(isMap)
-  if (maps.length === 0) return
+async function removeMaps(place: RbdPlace, name: string, maps: readonly string[]): Promise<void> {
   await setMark(place, name, MAPLESS, maps.join(','))
   await rbd(place, ['feature', 'disable', specOf(place, name), ...maps])
 }
 
-/** What was taken away, by this call or by one before it that was killed. */
+/** What was taken away by a call before this one, which was killed. */
 async function restoreMaps(place: RbdPlace, name: string): Promise<void> {
   const maps = (await markOf(place, name, MAPLESS))?.split(',')
   if (maps === undefined) return
   const { features } = await infoOf(place, name)
-  await addMaps(
-    place,
-    name,
-    maps.filter((map) => !features.includes(map)),
-  )
+  const missing = maps.filter((map) => !features.includes(map))
+  await putMapsBack(place, name, missing)
+}
+
+async function putMapsBack(place: RbdPlace, name: string, maps: readonly string[]): Promise<void> {
+  await addMaps(place, name, maps)
   await removeMark(place, name, MAPLESS)
 }

@@ -6,6 +6,9 @@ import { readPercent } from './percent.ts'
 import type { RbdPlace } from './place.ts'
 import { usedBytes } from './usage.ts'
 
+/** Objects; twice Ceph's default, with which a copy took 5 to 8 % longer in a cluster of one OSD. */
+const AT_ONCE = ['--rbd-concurrent-management-ops', '20']
+
 type Request = Omit<FlattenRequest, 'volumeId'>
 
 interface Growing {
@@ -28,7 +31,7 @@ export async function rbdMeasured(
     timeoutMs: RBD_LIMITS.rbdFlattenMs,
     onStderrChunk: readPercent((percent) => meter.advance(percent)),
   }
-  const working = rbd(place, args, options).finally(() => stop.abort())
+  const working = rbd(place, [...args, ...AT_ONCE], options).finally(() => stop.abort())
   const watching = watch(place, image, meter, { ...request, signal }).finally(() => stop.abort())
   const [worked, watched] = await Promise.allSettled([working, watching])
   for (const outcome of [watched, worked]) if (outcome.status === 'rejected') throw outcome.reason

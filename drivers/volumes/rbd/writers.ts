@@ -26,6 +26,8 @@ interface Lock {
  * cluster has noticed.
  */
 export async function claimImage(place: RbdPlace, image: string): Promise<void> {
+  const [writer, locks] = await Promise.all([markOf(place, image, WRITER), locksOf(place, image)])
+  if (writer === undefined && locks.length === 0) return
   await fenceWriter(place, image)
   await waitUntilNone(image, async () => lockersOf(place, image))
 }
