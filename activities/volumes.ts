@@ -12,21 +12,22 @@ export type ContentPath = 'clone' | 'blank' | 'snapshot'
 type Input<K extends keyof OperationSpecs> = OperationSpecs[K] & { operationId: string }
 type FromImage = Input<'create-volume-from-image'> & { mayDerive?: boolean }
 
+interface BlankVolume {
+  readonly operationId: string
+  readonly backend: string
+  readonly volumeId: string
+  readonly sizeBytes: number
+  readonly target?: string
+}
+
 export function createVolumeActivities(deps: ActivityDependencies) {
   const backend = (name: string) => place(deps.backends, 'backend', name)
   return {
     /** A volume of zeroes. For the bytes of a pooled backup, `target`, there is none yet: what brings them makes it. */
-    makeVolume: (input: {
-      operationId: string
-      backend: string
-      volumeId: string
-      sizeBytes: number
-      target?: string
-    }): Promise<void> =>
+    makeVolume: ({ target, ...input }: BlankVolume): Promise<void> =>
       attempted(deps.database, input.operationId, async () => {
-        const { target } = input
-        if (target !== undefined && isPooled(deps, { target })) return
-        await backend(input.backend).createVolume(input)
+        if (target === undefined || !isPooled(deps, { target }))
+          await backend(input.backend).createVolume(input)
       }),
 
     /**
