@@ -27,28 +27,26 @@ export async function checkPresence(
   signal?: AbortSignal,
 ): Promise<void> {
   const domain = await repository.domain(record.domain)
-  const options = { concurrency: LIMITS.targetRequests, ...(signal && { signal }) }
-  const wanted = new Set<string>()
   const parentPages = await pagesOfParent(repository, record)
   const known = new Set(parentPages)
-  const collect = async (name: string | null, number: number) => {
-    if (name === null || known.has(name)) return
-    const before = await entriesOfPage(repository, domain, parentPages[number], signal)
-    // To read a page is to find it.
-    const entries = [...entriesOf(await readPage(repository, domain, name, signal))]
-    for (const [slot, entry] of entries.entries()) {
-      const isOld = entry === undefined || entry.epoch < record.openedEpoch || isSame(entry, before[slot])
-      if (!isOld) wanted.add(blobKey('chunk', domain.name, entry))
+  for (let first = 0; first < pages.length; first += LIMITS.presencePages) {
+    const missing = new Set<string>()
+    const collect = async (name: string | null, number: number) => {
+      if (name === null || known.has(name)) return
+      const before = await entriesOfPage(repository, domain, parentPages[first + number], signal)
+      // To read a page is to find it.
+      const entries = [...entriesOf(await readPage(repository, domain, name, signal))]
+      for (const [slot, entry] of entries.entries()) {
+        const isOld = entry === undefined || entry.epoch < record.openedEpoch || isSame(entry, before[slot])
+        if (!isOld) missing.add(blobKey('chunk', domain.name, entry))
+      }
     }
+    await pMap(pages.slice(first, first + LIMITS.presencePages), collect, {
+      concurrency: LIMITS.targetRequests,
+      ...(signal && { signal }),
+    })
+    await findAll(repository, domain, missing, signal)
   }
-  await pMap(pages, collect, options)
-  const missing = await findAll(repository, domain, wanted, signal)
-  const [one] = missing
-  if (one === undefined) return
-  throw new DriverError(
-    'corrupt',
-    `Expected the target to hold everything that was uploaded to ${domain.name}, ${missing.size} chunks are missing, among them ${one}`,
-  )
 }
 
 /** None if it is not there any more. */
@@ -76,27 +74,33 @@ function isSame(entry: Entry, other: Entry | undefined): boolean {
   return entry.id === other?.id && entry.epoch === other.epoch
 }
 
-/** Answers those that are missing. */
+/** Takes what is found out of `missing`. Not all: DriverError `corrupt`. */
 async function findAll(
   { target }: Repository,
   { name }: Domain,
-  wanted: ReadonlySet<string>,
+  missing: Set<string>,
   signal?: AbortSignal,
-): Promise<ReadonlySet<string>> {
-  const missing = new Set(wanted)
+): Promise<void> {
   const folder = blobsPrefix('chunk', name)
-  if (missing.size === 0 || (await listBriefly(target.list(folder), missing))) return missing
-  const prefixes = Map.groupBy(missing, (key) => key.slice(0, folder.length + 2))
-  const look = async ([prefix, keys]: [string, string[]]) => {
-    for (const listed of keys.length > SINGLE_LISTS_MAX ? [prefix] : keys) {
-      for await (const { key } of target.list(listed)) missing.delete(key)
+  if (missing.size === 0) return
+  if (!(await listBriefly(target.list(folder), missing))) {
+    const prefixes = Map.groupBy(missing, (key) => key.slice(0, folder.length + 2))
+    const look = async ([prefix, keys]: [string, string[]]) => {
+      for (const listed of keys.length > SINGLE_LISTS_MAX ? [prefix] : keys) {
+        for await (const { key } of target.list(listed)) missing.delete(key)
+      }
     }
+    await pMap(prefixes, look, { concurrency: LIMITS.targetRequests, ...(signal && { signal }) })
   }
-  await pMap(prefixes, look, { concurrency: LIMITS.targetRequests, ...(signal && { signal }) })
-  return missing
+  const [one] = missing
+  if (one === undefined) return
+  throw new DriverError(
+    'corrupt',
+    `Expected the target to hold everything that was uploaded to ${name}, ${missing.size} chunks are missing, among them ${one}`,
+  )
 }
 
-/** Takes what is found out of `missing`; true when that is all there is to know. */
+/** True when that is all there is to know. */
 async function listBriefly(list: AsyncIterable<{ key: string }>, missing: Set<string>): Promise<boolean> {
   let left = Math.max(WHOLE_LIST_MAX, missing.size * WHOLE_LIST_FACTOR)
   for await (const { key } of list) {

@@ -260,6 +260,8 @@ export const LIMITS = {
   s3ReadBytes: 256 * KiB,
   /** Requests to a target in flight for lists, small objects and deletions; restores reach their plateau with 12 to 16. */
   targetRequests: 16,
+  /** Index pages of which a commit looks for all chunks at once: their 131,072 names take 55 MB. */
+  presencePages: 128,
   /** Chunks in work per worker thread of a backup or restore, each with two buffers of a chunk: 8 in flight with two threads. */
   chunksPerThread: 4,
   /** Of these, being read and compressed at a time: one reads while the other keeps the processor busy. */

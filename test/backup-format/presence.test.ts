@@ -1,11 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it, vi } from 'vitest'
+import { readPage } from '../../backup-format/blob.ts'
 import { commitBackup } from '../../backup-format/commit.ts'
 import { deleteBackup } from '../../backup-format/delete.ts'
+import { entriesOf } from '../../backup-format/entry.ts'
+import { blobKey } from '../../backup-format/names.ts'
+import { readRecord } from '../../backup-format/record.ts'
+import { createOrOpenRepository, type Repository } from '../../backup-format/repository.ts'
 import { uploadBackup } from '../../backup-format/upload.ts'
+import { LIMITS } from '../../domain/limits.ts'
 import {
   backUp,
   DOMAIN,
+  keyring,
   keysOf,
   makeImage,
   memoryRepository,
@@ -13,7 +20,7 @@ import {
   SHAPE,
   uploadRequest,
 } from './fixtures.ts'
-import type { MemoryTarget } from './memory-target.ts'
+import { MemoryTarget } from './memory-target.ts'
 
 /** Enough to be found by more than one way of looking. */
 const FEW = 20
@@ -37,6 +44,20 @@ it.each([
   })
   target.objects.set(dropped, bytes)
   expect((await commitBackup(repository, request)).state).toBe('committed')
+})
+
+it('a large volume is looked through in parts, its last one, too', async () => {
+  const target = new MemoryTarget()
+  const repository = await createOrOpenRepository(target, keyring(), { ...SHAPE, pageEntries: 1 })
+  const request = uploadRequest(await makeImage('t'.repeat(LIMITS.presencePages + 2)))
+  await uploadBackup(repository, request)
+  const record = await readRecord(repository, DOMAIN, request.backupId)
+  const [dropped = ''] = await chunksOf(repository, record?.value.pages?.at(-1) ?? '')
+  target.objects.delete(dropped)
+  await expect(commitBackup(repository, request)).rejects.toMatchObject({
+    kind: 'corrupt',
+    message: expect.stringContaining(dropped),
+  })
 })
 
 it('nothing is looked for where nothing has changed, and of a change only that', async () => {
@@ -67,6 +88,12 @@ it('what a parent that is gone was relied on for is looked for', async () => {
   target.objects.delete(dropped)
   await expect(commitBackup(repository, request)).rejects.toMatchObject({ kind: 'corrupt' })
 })
+
+async function chunksOf(repository: Repository, page: string): Promise<string[]> {
+  const domain = await repository.domain(DOMAIN)
+  const entries = entriesOf(await readPage(repository, domain, page))
+  return [...entries].flatMap((entry) => (entry === undefined ? [] : blobKey('chunk', DOMAIN, entry)))
+}
 
 const OTHER = 'ff00'
 

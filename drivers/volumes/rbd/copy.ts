@@ -54,7 +54,9 @@ async function copyInto(
     ...{ signal, onProgress },
     onCheckpoint: () => Promise.resolve(),
   }).finally(() => stop.abort())
-  await Promise.all([copying, markOnceThere(place, image, stop.signal)])
+  // Not before both have ended: a mark that came later would stay.
+  const outcomes = await Promise.allSettled([copying, markOnceThere(place, image, stop.signal)])
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
 }
 
 /** Who finds it without us knows whom to refuse. */
