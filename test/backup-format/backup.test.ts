@@ -183,18 +183,6 @@ describe('a backup', () => {
     expect(await abortBackup(repository, request)).toBe('committed')
   })
 
-  it('cannot be committed with an object missing', async () => {
-    const { repository, target } = await memoryRepository()
-    const request = uploadRequest(await makeImage('rrrr'))
-    await uploadBackup(repository, request)
-    const [key = ''] = keysOf(target, '/c/')
-    target.objects.delete(key)
-    await expect(commitBackup(repository, request)).rejects.toMatchObject({
-      kind: 'corrupt',
-      message: expect.stringContaining(key),
-    })
-  })
-
   it('cannot be committed or continued once it was aborted', async () => {
     const { repository, target } = await memoryRepository()
     const request = uploadRequest(await makeImage('rr'))

@@ -38,10 +38,7 @@ it.each([
   const [dropped = ''] = keysOf(target, folder).filter((key) => !key.includes(OTHER))
   const bytes = target.objects.get(dropped) ?? Buffer.alloc(0)
   target.objects.delete(dropped)
-  await expect(commitBackup(repository, request)).rejects.toMatchObject({
-    kind: 'corrupt',
-    message: expect.stringContaining(dropped),
-  })
+  await expectMissed(commitBackup(repository, request), dropped)
   target.objects.set(dropped, bytes)
   expect((await commitBackup(repository, request)).state).toBe('committed')
 })
@@ -54,10 +51,7 @@ it('a large volume is looked through in parts, its last one, too', async () => {
   const record = await readRecord(repository, DOMAIN, request.backupId)
   const [dropped = ''] = await chunksOf(repository, record?.value.pages?.at(-1) ?? '')
   target.objects.delete(dropped)
-  await expect(commitBackup(repository, request)).rejects.toMatchObject({
-    kind: 'corrupt',
-    message: expect.stringContaining(dropped),
-  })
+  await expectMissed(commitBackup(repository, request), dropped)
 })
 
 it('nothing is looked for where nothing has changed, and of a change only that', async () => {
@@ -86,8 +80,13 @@ it('what a parent that is gone was relied on for is looked for', async () => {
   await deleteBackup(repository, { domain: DOMAIN, backupId: parentBackupId })
   const [dropped = ''] = keysOf(target, '/c/')
   target.objects.delete(dropped)
-  await expect(commitBackup(repository, request)).rejects.toMatchObject({ kind: 'corrupt' })
+  await expectMissed(commitBackup(repository, request), dropped)
 })
+
+async function expectMissed(commit: Promise<unknown>, key: string): Promise<void> {
+  const message: unknown = expect.stringContaining(key)
+  await expect(commit).rejects.toMatchObject({ kind: 'corrupt', message })
+}
 
 async function chunksOf(repository: Repository, page: string): Promise<string[]> {
   const domain = await repository.domain(DOMAIN)
